@@ -1,0 +1,1 @@
+"""The `quayside` command, settings, the embedded stack and the demo supply network."""

@@ -1,0 +1,1 @@
+"""The `quayside` command line, one module per group of commands."""

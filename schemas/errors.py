@@ -1,0 +1,21 @@
+"""The errors that a person may meet, each one clear sentence, and the exit code that goes with it."""
+
+from typing import ClassVar
+
+
+class QuaysideError(Exception):
+    """Root of all our errors. The message says what happened, with which value, and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class WrongInput(QuaysideError):
+    """Wrong usage, settings or input: something the person can mend."""
+
+    exit_code = 2
+
+
+class Unreachable(QuaysideError):
+    """A broker, a store or a stack that does not answer."""
+
+    exit_code = 3

@@ -1,0 +1,43 @@
+"""Instants as integers: milliseconds since 1970-01-01T00:00:00Z, and the offset they were said in."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MINUTE: Final = timedelta(minutes=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since the epoch of an aware datetime; finer parts are dropped (rounded down)."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The UTC datetime of so many milliseconds since the epoch."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def offset_minutes(moment: datetime) -> int:
+    """The UTC offset that the moment was said in, in minutes east of Greenwich."""
+    offset = moment.utcoffset()
+    return 0 if offset is None else offset // _MINUTE
+
+
+def rfc3339(milliseconds: int) -> str:
+    """The instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T10:34:00.000Z`."""
+    return from_ms(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def due_ms(promised: int, *, day_precision: bool) -> int:
+    """The last instant at which a promise is still kept.
+
+    A promise of a day is kept until that day's end, so a delivery is late when its instant is greater
+    than what this returns. `promised` is in ms; for day precision it is the start of the day as said.
+    """
+    return promised + DAY_MS - 1 if day_precision else promised

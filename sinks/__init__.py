@@ -1,0 +1,1 @@
+"""ClickHouse: migrations, the history writer, the embedded store and its HTTP gate."""

@@ -1,0 +1,134 @@
+"""The thin shell around a derivation: one batch of one partition, in the order that makes it safe.
+
+A batch, step by step (the numbers stand in the code):
+
+1. read the records, merge what they state into a scratch;
+2. derive what follows for every touched entity, and address all targets it has ever contributed to;
+3. write the changelog and wait for its acknowledgement;
+4. send contributions, views and dead letters, versioned by (epoch, changelog offset), and wait;
+5. put the scratch into memory.
+
+Only then does the caller acknowledge the source. A crash between any two steps is repeated in full: facts
+merge to the same, and what is published again has the same or a greater version.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from schemas.derived import Published, encode
+from schemas.errors import QuaysideError
+from streams.derivation import Derivation, Derived
+from streams.facts import Target
+from streams.reading import Reader, Reading
+from streams.recovery import recover
+from streams.rows import Codec, Row
+from streams.sending import Record, Sender
+from streams.table import Partition, Scratch
+
+
+class WrongEpoch(QuaysideError):
+    """State of another life of the broker."""
+
+    exit_code = 2
+
+
+class Agent:
+    """One agent's partitions, and how a batch goes through them."""
+
+    def __init__(self, derivation: Derivation, sender: Sender, bootstrap: str, epoch: int) -> None:
+        self.derivation: Final = derivation
+        self.changelog: Final = f"{derivation.name}.facts"
+        self.codec: Final = Codec(derivation.payload)
+        self.accepted = 0
+        self.repeated = 0
+        self._sender = sender
+        self._bootstrap = bootstrap
+        self._epoch = epoch
+        self._reader = Reader(derivation, epoch)
+        self._partitions: dict[int, Partition] = {}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All topics that the agent reads."""
+        return (*self.derivation.events, *self.derivation.contributions)
+
+    def revoke(self, partitions: Iterable[int]) -> None:
+        """Forget partitions that are another worker's now."""
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+
+    async def process(self, number: int, records: Sequence[Any]) -> None:
+        """Take one batch of one partition through all steps; raises if any of them fails."""
+        partition = await self._ready(number)
+        # 1. Read and merge.
+        reading = self._reader.read(records)
+        scratch = partition.merge(reading.statements, self.codec)
+        # 2. Derive and address.
+        derived = {
+            entity: self.derivation.derive(entity, partition.facts(entity, scratch))
+            for entity in scratch.facts
+        }
+        targets = {
+            entity: partition.address(entity, result.contributions, scratch, self.codec)
+            for entity, result in derived.items()
+        }
+        # 3. The changelog, acknowledged.
+        offsets = await self._write(number, partition, scratch)
+        # 4. What others see, acknowledged.
+        outgoing = list(self._outgoing(partition, derived, targets, offsets))
+        outgoing.extend(_letters(reading))
+        await self._sender.send(outgoing)
+        # 5. Memory.
+        partition.take(scratch, offsets)
+        self.accepted += scratch.accepted
+        self.repeated += scratch.repeated
+
+    async def _ready(self, number: int) -> Partition:
+        """The partition, recovered from its changelog when it is new here."""
+        partition = self._partitions.get(number)
+        if partition is None:
+            partition = await recover(self._bootstrap, self.changelog, number, self.codec)
+            if partition.epoch is not None and partition.epoch != self._epoch:
+                raise WrongEpoch(
+                    f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
+                    f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
+                )
+            self._partitions[number] = partition
+        return partition
+
+    async def _write(self, number: int, partition: Partition, scratch: Scratch) -> dict[str, int]:
+        """Write the scratch's rows; the last offset behind each entity that got any."""
+        rows: list[Row] = list(scratch.rows)
+        if partition.epoch is None:
+            rows.insert(0, self.codec.header(self._epoch))
+        if not rows:
+            return {}
+        written = await self._sender.send_to(
+            self.changelog, number, (Record(row.key, row.value) for row in rows)
+        )
+        if partition.epoch is None:
+            partition.epoch = self._epoch
+            written = written[1:]
+        return dict(zip(scratch.row_entities, written, strict=True))
+
+    def _outgoing(
+        self,
+        partition: Partition,
+        derived: dict[str, Derived],
+        targets: dict[str, tuple[Target, ...]],
+        offsets: dict[str, int],
+    ) -> Iterable[tuple[str, Record]]:
+        for entity, result in derived.items():
+            version = (self._epoch, offsets.get(entity, partition.version_offset(entity)))
+            for target in targets[entity]:
+                state = result.contributions.get(target)
+                if state is None:
+                    state = self.derivation.withdrawn(entity, target)
+                yield target.topic, Record(target.key.encode(), encode(Published(version, state)))
+            for view in result.views:
+                yield view.topic, Record(view.key.encode(), encode(Published(version, view.state)))
+
+
+def _letters(reading: Reading) -> Iterable[tuple[str, Record]]:
+    for letter in reading.dead_letters:
+        yield "dead.letters", Record(letter.topic.encode(), encode(letter))

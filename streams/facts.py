@@ -1,0 +1,80 @@
+"""State is a set of facts: the newest statement of each event, and how two statements merge.
+
+The merge is a join: idempotent, commutative and associative, so a fact may be merged twice, late or in any
+order with the same end. What people see is derived from the facts by pure functions (`streams.derivation`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from schemas.versions import SEPARATOR, Version
+
+CONTRIBUTION_MARK = "\x01"
+"""Begins the identity of a fact that another agent contributed; no source can begin so."""
+
+
+class Fact(NamedTuple):
+    """One statement of one event: its version, and what of it is derived from. Retracted: no payload."""
+
+    version: Version
+    payload: Any | None
+
+
+class Statement(NamedTuple):
+    """A fact on its way in: the entity it is about, its identity there, and the fact."""
+
+    entity: str
+    identity: str
+    fact: Fact
+
+
+class Target(NamedTuple):
+    """A place that an entity has sent a contribution to: the topic and the key there."""
+
+    topic: str
+    key: str
+
+
+@dataclass(slots=True)
+class Entity:
+    """All that is known of one entity of one agent.
+
+    `offset` is that of the last changelog record behind it (-1: none yet), `targets` every place it has
+    ever contributed to.
+    """
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
+    offset: int = -1
+
+
+def contributor_identity(contributor: str) -> str:
+    """The identity of another agent's contribution to an entity."""
+    return CONTRIBUTION_MARK + contributor
+
+
+def is_newer(known: Fact | None, told: Fact) -> bool:
+    """Whether what is told replaces what is known: the greatest version wins."""
+    return known is None or known.version < told.version
+
+
+def merge(known: Mapping[str, Fact], told: Mapping[str, Fact]) -> dict[str, Fact]:
+    """Both sets of facts, of each identity the newer one."""
+    merged = dict(known)
+    for identity, fact in told.items():
+        if is_newer(merged.get(identity), fact):
+            merged[identity] = fact
+    return merged
+
+
+def live(facts: Mapping[str, Fact]) -> list[tuple[str, Fact]]:
+    """The facts that are not retracted, oldest statement first (ties by identity): (identity, fact)."""
+    standing = [(identity, fact) for identity, fact in facts.items() if fact.payload is not None]
+    standing.sort(key=lambda pair: (pair[1].version, pair[0]))
+    return standing
+
+
+def by_time(identity: str) -> tuple[str, ...]:
+    """The parts of an identity, (source, event_id), to order events of one instant by."""
+    return tuple(identity.split(SEPARATOR))

@@ -1,0 +1,1 @@
+"""The lead-time agent: exact statistics per route from whole contributions."""

@@ -1,0 +1,1 @@
+"""The orders agent: an order's lines from what was ordered, announced and delivered."""

@@ -1,0 +1,109 @@
+"""Acknowledged sends in batches: a send returns when the broker has all of it, with the offsets.
+
+aiokafka's record batches take about 3 microseconds a record where its `send` takes 100. Any failed send
+is raised; the caller ends the process before it acknowledges its source (DESIGN: the order of sends).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+
+from schemas.errors import QuaysideError
+
+MAX_BATCH_BYTES: Final = 900_000
+"""Below the 1 MB that brokers take by default; aiokafka's own default of 16 KiB makes many small ones."""
+
+
+class Record(NamedTuple):
+    """A record to send. `headers` as Kafka has them."""
+
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class RecordTooLarge(QuaysideError):
+    """A record that no batch can hold."""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's own clients give to a key (murmur2, as in Java's DefaultPartitioner)."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
+    """A producer whose sends are acknowledged by all in-sync replicas.
+
+    Not idempotent, since aiokafka cannot start an idempotent one on Tansu; a retry may repeat a record,
+    and what is merged twice is merged once.
+    """
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        acks="all",
+        max_batch_size=MAX_BATCH_BYTES,
+        max_request_size=4 * MAX_BATCH_BYTES,
+        linger_ms=0,
+    )
+
+
+class Sender:
+    """Sends records in batches over a started producer; `partitions`: how many each topic has."""
+
+    def __init__(self, producer: AIOKafkaProducer, partitions: Mapping[str, int]) -> None:
+        self._producer = producer
+        self._partitions = partitions
+
+    async def send_to(self, topic: str, partition: int, records: Iterable[Record]) -> list[int]:
+        """Send to one partition, in order; the offset of each record, once all are acknowledged."""
+        return await _acknowledged(await self._hand_over(topic, partition, records))
+
+    async def send(self, records: Iterable[tuple[str, Record]]) -> dict[tuple[str, int], int]:
+        """Send (topic, record) pairs, each to its key's partition, in order within each.
+
+        Returns the last offset per (topic, partition), once all are acknowledged.
+        """
+        grouped: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for topic, record in records:
+            grouped[topic, partition_of(record.key, self._partitions[topic])].append(record)
+        waiting = {place: await self._hand_over(*place, group) for place, group in grouped.items()}
+        return {place: (await _acknowledged(batches))[-1] for place, batches in waiting.items()}
+
+    async def _hand_over(
+        self, topic: str, partition: int, records: Iterable[Record]
+    ) -> list[tuple[int, Any]]:
+        """Give the records to the producer; (how many, future of the acknowledgement) per batch."""
+        waiting: list[tuple[int, Any]] = []
+        batch = self._producer.create_batch()
+        for record in records:
+            if _append(batch, record):
+                continue
+            waiting.append((batch.record_count(), await self._dispatch(batch, topic, partition)))
+            batch = self._producer.create_batch()
+            if not _append(batch, record):
+                raise RecordTooLarge(
+                    f"A record of {len(record.value or b'')} bytes for {topic} (key {record.key!r}) is larger "
+                    f"than {MAX_BATCH_BYTES}: the entity has outgrown one message."
+                )
+        if batch.record_count():
+            waiting.append((batch.record_count(), await self._dispatch(batch, topic, partition)))
+        return waiting
+
+    async def _dispatch(self, batch: Any, topic: str, partition: int) -> Any:
+        return await self._producer.send_batch(batch, topic, partition=partition)
+
+
+def _append(batch: Any, record: Record) -> bool:
+    headers = list(record.headers)
+    return batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is not None
+
+
+async def _acknowledged(waiting: Iterable[tuple[int, Any]]) -> list[int]:
+    offsets: list[int] = []
+    for count, acknowledgement in waiting:
+        first = (await acknowledgement).offset
+        offsets.extend(range(first, first + count))
+    return offsets

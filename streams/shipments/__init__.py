@@ -1,0 +1,1 @@
+"""The shipments agent: where a shipment is, whether it kept its promise, and what it brings to whom."""

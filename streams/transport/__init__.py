@@ -1,0 +1,1 @@
+"""The batched Faust transport: one message per fetched partition batch."""

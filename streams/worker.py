@@ -1,0 +1,134 @@
+"""The worker: a Faust app with the four agents on the batched transport.
+
+Faust brings membership, assignment, flow and commits; what an agent does with a batch is `streams.agent`.
+An agent's body must not raise, since Faust then acknowledges the batch all the same: what fails ends the
+process before the acknowledgement, and whoever supervises it starts it again.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import faust
+
+from schemas.errors import QuaysideError
+from schemas.topics import TOPICS
+from streams.agent import Agent
+from streams.derivation import Derivation
+from streams.leads.derive import LeadTimes
+from streams.orders.derive import Orders
+from streams.sending import Sender, new_producer
+from streams.shipments.derive import Shipments
+from streams.stock.derive import Stock
+from streams.transport.driver import Undecoded
+
+GROUP: Final = "quayside-worker"
+"""The consumer group of all workers; its committed offsets say how far the agents are."""
+
+DERIVATIONS: Final[tuple[type[Derivation], ...]] = (Orders, Shipments, Stock, LeadTimes)
+FAILED: Final = 70
+"""Exit code when a batch could not be processed; nothing of it was acknowledged."""
+
+_log = logging.getLogger("quayside.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker has to know. Times in seconds.
+
+    `single`: there is never a second worker (the embedded stack). Tansu then wants a short session and no
+    static membership, since its first join takes half a session (measured: 1 s); Apache Kafka refuses
+    sessions below 6 s, and with a static member a restart after SIGKILL takes over in 0.02 s.
+    """
+
+    bootstrap: str
+    epoch: int
+    datadir: str
+    single: bool
+    instance: str = "worker-1"
+    max_batch: int = 5_000
+    loglevel: str = "warn"
+
+
+def run(config: WorkerConfig) -> None:
+    """Run a worker until it is stopped by a signal."""
+    app = build(config)
+    faust.Worker(app, loglevel=config.loglevel, redirect_stdouts=False).execute_from_commandline()
+
+
+def build(config: WorkerConfig) -> Any:
+    """The Faust app with its agents."""
+    session = 1.0 if config.single else 10.0
+    app = faust.App(
+        GROUP,
+        broker=f"batched://{config.bootstrap}",
+        store="memory://",
+        datadir=config.datadir,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        autodiscover=False,
+        broker_max_poll_records=config.max_batch,
+        consumer_max_fetch_size=4 << 20,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=None if config.single else config.instance,
+        broker_session_timeout=session,
+        broker_rebalance_timeout=session if config.single else 30.0,
+        broker_heartbeat_interval=session / 4,
+        broker_request_timeout=30.0,
+        broker_commit_interval=0.2,
+        broker_commit_every=1,
+        stream_wait_empty=False,
+    )
+    producer = new_producer(config.bootstrap, "quayside-worker")
+    sender = Sender(producer, {topic.name: topic.partitions for topic in TOPICS})
+    agents = [Agent(derivation(), sender, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
+
+    @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
+    async def stop_sending(*_: Any, **__: Any) -> None:
+        await producer.stop()
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # Faust is untyped
+    async def forget(_: Any, revoked: Iterable[Any], **__: Any) -> None:
+        for agent in agents:
+            agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
+
+    for agent in agents:
+        _attach(app, agent, producer)
+    return app
+
+
+def _attach(app: Any, agent: Agent, producer: Any) -> None:
+    """Register the agent's body: batches in, nothing out."""
+    topic = app.topic(*agent.inputs, schema=Undecoded(), key_type=bytes, value_type=bytes)
+
+    async def body(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                await _started(producer)
+                await agent.process(event.message.partition, event.message.value)
+            except QuaysideError as error:
+                _die(f"{agent.derivation.name}: {error}", error.exit_code)
+            except Exception:  # noqa: BLE001  # whatever it is: Faust would acknowledge the batch
+                _log.exception("%s: a batch failed; it is read again after a restart", agent.derivation.name)
+                _die("", FAILED)
+
+    app.agent(topic, name=agent.derivation.name)(body)
+
+
+async def _started(producer: Any) -> None:
+    """Start the producer with the first batch, on the loop that the agents run on."""
+    if producer._sender.sender_task is None:  # noqa: SLF001  # aiokafka does not tell whether it is started
+        await producer.start()
+
+
+def _die(message: str, code: int) -> None:
+    """End the process at once: nothing that is under way may still be acknowledged."""
+    if message:
+        _log.critical(message)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
