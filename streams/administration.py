@@ -92,8 +92,4 @@ def _committed(client: Any, group: str) -> dict[tuple[str, int], int]:
 
 
 def _partition_counts(client: Any) -> dict[str, int]:
-    return {
-        told["name"]: len(told["partitions"])
-        for told in client.describe_topics()
-        if not told.get("error_code")
-    }
+    return {told["name"]: len(told["partitions"]) for told in client.describe_topics() if not told.get("error_code")}

@@ -64,10 +64,7 @@ class Agent:
         reading = self._reader.read(records)
         scratch = partition.merge(reading.statements, self.codec)
         # 2. Derive and address.
-        derived = {
-            entity: self.derivation.derive(entity, partition.facts(entity, scratch))
-            for entity in scratch.facts
-        }
+        derived = {entity: self.derivation.derive(entity, partition.facts(entity, scratch)) for entity in scratch.facts}
         targets = {
             entity: partition.address(entity, result.contributions, scratch, self.codec)
             for entity, result in derived.items()
@@ -103,9 +100,7 @@ class Agent:
             rows.insert(0, self.codec.header(self._epoch))
         if not rows:
             return {}
-        written = await self._sender.send_to(
-            self.changelog, number, (Record(row.key, row.value) for row in rows)
-        )
+        written = await self._sender.send_to(self.changelog, number, (Record(row.key, row.value) for row in rows))
         if partition.epoch is None:
             partition.epoch = self._epoch
             written = written[1:]

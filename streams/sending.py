@@ -4,6 +4,7 @@ aiokafka's record batches take about 3 microseconds a record where its `send` ta
 is raised; the caller ends the process before it acknowledges its source (DESIGN: the order of sends).
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -51,11 +52,36 @@ def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
 
 
 class Sender:
-    """Sends records in batches over a started producer; `partitions`: how many each topic has."""
+    """Sends records in batches; `partitions`: how many each topic has.
 
-    def __init__(self, producer: AIOKafkaProducer, partitions: Mapping[str, int]) -> None:
-        self._producer = producer
+    Starts its producer with the first send, on the loop that sends.
+    """
+
+    def __init__(self, bootstrap: str, client_id: str, partitions: Mapping[str, int]) -> None:
+        self._bootstrap = bootstrap
+        self._client_id = client_id
         self._partitions = partitions
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> AIOKafkaProducer:
+        """The started producer; raises aiokafka's KafkaConnectionError where no broker answers."""
+        async with self._starting:
+            if self._producer is None:
+                producer = new_producer(self._bootstrap, self._client_id)
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+        return self._producer
+
+    async def stop(self) -> None:
+        """Send what is buffered and stop."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
 
     async def send_to(self, topic: str, partition: int, records: Iterable[Record]) -> list[int]:
         """Send to one partition, in order; the offset of each record, once all are acknowledged."""
@@ -72,28 +98,24 @@ class Sender:
         waiting = {place: await self._hand_over(*place, group) for place, group in grouped.items()}
         return {place: (await _acknowledged(batches))[-1] for place, batches in waiting.items()}
 
-    async def _hand_over(
-        self, topic: str, partition: int, records: Iterable[Record]
-    ) -> list[tuple[int, Any]]:
+    async def _hand_over(self, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[int, Any]]:
         """Give the records to the producer; (how many, future of the acknowledgement) per batch."""
+        producer = await self.start()
         waiting: list[tuple[int, Any]] = []
-        batch = self._producer.create_batch()
+        batch = producer.create_batch()
         for record in records:
             if _append(batch, record):
                 continue
-            waiting.append((batch.record_count(), await self._dispatch(batch, topic, partition)))
-            batch = self._producer.create_batch()
+            waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
+            batch = producer.create_batch()
             if not _append(batch, record):
                 raise RecordTooLarge(
                     f"A record of {len(record.value or b'')} bytes for {topic} (key {record.key!r}) is larger "
                     f"than {MAX_BATCH_BYTES}: the entity has outgrown one message."
                 )
         if batch.record_count():
-            waiting.append((batch.record_count(), await self._dispatch(batch, topic, partition)))
+            waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
         return waiting
-
-    async def _dispatch(self, batch: Any, topic: str, partition: int) -> Any:
-        return await self._producer.send_batch(batch, topic, partition=partition)
 
 
 def _append(batch: Any, record: Record) -> bool:

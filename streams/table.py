@@ -57,9 +57,7 @@ class Partition:
             return fresh
         return {**known.facts, **fresh} if fresh else known.facts
 
-    def address(
-        self, entity: str, targets: Iterable[Target], scratch: Scratch, codec: Codec
-    ) -> tuple[Target, ...]:
+    def address(self, entity: str, targets: Iterable[Target], scratch: Scratch, codec: Codec) -> tuple[Target, ...]:
         """All targets the entity has ever addressed, these included; new ones get a changelog row."""
         known = self.entities.get(entity)
         before = known.targets if known is not None else ()

@@ -20,7 +20,7 @@ from streams.agent import Agent
 from streams.derivation import Derivation
 from streams.leads.derive import LeadTimes
 from streams.orders.derive import Orders
-from streams.sending import Sender, new_producer
+from streams.sending import Sender
 from streams.shipments.derive import Shipments
 from streams.stock.derive import Stock
 from streams.transport.driver import Undecoded
@@ -83,13 +83,12 @@ def build(config: WorkerConfig) -> Any:
         broker_commit_every=1,
         stream_wait_empty=False,
     )
-    producer = new_producer(config.bootstrap, "quayside-worker")
-    sender = Sender(producer, {topic.name: topic.partitions for topic in TOPICS})
+    sender = Sender(config.bootstrap, GROUP, {topic.name: topic.partitions for topic in TOPICS})
     agents = [Agent(derivation(), sender, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def stop_sending(*_: Any, **__: Any) -> None:
-        await producer.stop()
+        await sender.stop()
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def forget(_: Any, revoked: Iterable[Any], **__: Any) -> None:
@@ -97,18 +96,17 @@ def build(config: WorkerConfig) -> Any:
             agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
 
     for agent in agents:
-        _attach(app, agent, producer)
+        _attach(app, agent)
     return app
 
 
-def _attach(app: Any, agent: Agent, producer: Any) -> None:
+def _attach(app: Any, agent: Agent) -> None:
     """Register the agent's body: batches in, nothing out."""
     topic = app.topic(*agent.inputs, schema=Undecoded(), key_type=bytes, value_type=bytes)
 
     async def body(stream: Any) -> None:
         async for event in stream.events():
             try:
-                await _started(producer)
                 await agent.process(event.message.partition, event.message.value)
             except QuaysideError as error:
                 _die(f"{agent.derivation.name}: {error}", error.exit_code)
@@ -117,12 +115,6 @@ def _attach(app: Any, agent: Agent, producer: Any) -> None:
                 _die("", FAILED)
 
     app.agent(topic, name=agent.derivation.name)(body)
-
-
-async def _started(producer: Any) -> None:
-    """Start the producer with the first batch, on the loop that the agents run on."""
-    if producer._sender.sender_task is None:  # noqa: SLF001  # aiokafka does not tell whether it is started
-        await producer.start()
 
 
 def _die(message: str, code: int) -> None:

@@ -148,9 +148,7 @@ def _line(line: OpenLine, arrived: list[tuple[str, DeliveryLine]]) -> OrderLineS
         due_at=due_at,
         delivered_at=delivered_at,
         late=late,
-        late_ms=delivered_at - promised_at
-        if late and delivered_at is not None and promised_at is not None
-        else 0,
+        late_ms=delivered_at - promised_at if late and delivered_at is not None and promised_at is not None else 0,
         unit_cost_micros=line.unit_cost_micros,
         currency=line.currency,
         shipments=tuple(sorted(line.shipments | {shipment for shipment, _ in arrived})),

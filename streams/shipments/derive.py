@@ -149,9 +149,7 @@ def _status(
         departed_at=started.occurred_at if started else None,
         delivered_at=delivered_at,
         late=late,
-        late_ms=delivered_at - promised_at
-        if late and delivered_at is not None and promised_at is not None
-        else 0,
+        late_ms=delivered_at - promised_at if late and delivered_at is not None and promised_at is not None else 0,
         late_lines=sum(line.late for line in lines),
         latitude_micros=seen.latitude if seen else None,
         longitude_micros=seen.longitude if seen else None,
@@ -187,8 +185,7 @@ def _milestones(latest: _Latest) -> tuple[MilestoneState, ...]:
         (
             (99 if milestone == "delivered" else leg, rank)
             for leg, rank, milestone in keys
-            if (leg, milestone, ACTUAL) in latest
-            and (milestone not in _NO_STATUS or milestone == "delivered")
+            if (leg, milestone, ACTUAL) in latest and (milestone not in _NO_STATUS or milestone == "delivered")
         ),
         default=(0, 0),
     )
@@ -293,9 +290,7 @@ def _exceptions(status: ShipmentStatus, conditions: Sequence[ConditionFact]) -> 
     name = f"shipment/{status.shipment_id}"
     missing = [line for line in status.lines if line.delivered != line.shipped]
     if status.status == "delivered" and missing and status.delivered_at is not None:
-        detail = (
-            f"{len(missing)} of {len(status.lines)} lines were delivered in another quantity than shipped."
-        )
+        detail = f"{len(missing)} of {len(status.lines)} lines were delivered in another quantity than shipped."
         yield opened("quantity_mismatch", name, status.delivered_at, detail)
     run: list[ConditionFact] = []
     for reading in conditions:

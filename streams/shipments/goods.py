@@ -21,9 +21,7 @@ class LineKey(NamedTuple):
 def is_moving(milestones: Iterable[MilestoneFact]) -> bool:
     """Whether the goods have left: any actual milestone from picked_up on (but a cancellation)."""
     return any(
-        fact.classifier == ACTUAL
-        and RANK[fact.milestone] >= RANK["picked_up"]
-        and fact.milestone != "cancelled"
+        fact.classifier == ACTUAL and RANK[fact.milestone] >= RANK["picked_up"] and fact.milestone != "cancelled"
         for fact in milestones
     )
 

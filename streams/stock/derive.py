@@ -101,9 +101,7 @@ def _in_order(facts: Mapping[str, Fact]) -> list[Movement]:
 def _transits(facts: Mapping[str, Fact]) -> dict[str, InTransit]:
     """What is known to come, by shipment, in the order of their names."""
     return {
-        identity[1:]: fact.payload
-        for identity, fact in sorted(facts.items())
-        if isinstance(fact.payload, InTransit)
+        identity[1:]: fact.payload for identity, fact in sorted(facts.items()) if isinstance(fact.payload, InTransit)
     }
 
 
@@ -115,9 +113,7 @@ def _position(
     unit = units[0] if units else ""
     counted = [move for move in moves if move.unit == unit]
     sums, on_hand, variance, negative_since, stockout_since = _fold(counted)
-    balances = [
-        _balance(shipment, transit, counted) for shipment, transit in transits.items() if transit.unit == unit
-    ]
+    balances = [_balance(shipment, transit, counted) for shipment, transit in transits.items() if transit.unit == unit]
     mismatch = sum(balance.mismatch for balance in balances)
     reserved = sums["reserved"] - sums["released"]
     quarantined = sums["quarantined"] - sums["restored"]
@@ -208,9 +204,7 @@ def _dock_to_stock(moves: Iterable[Movement]) -> Iterable[tuple[int, int]]:
             yield finished // DAY_MS, finished - came[0].occurred_at
 
 
-def _exceptions(
-    entity: str, position: StockPosition, balances: Iterable[_Balance]
-) -> Iterable[ExceptionState]:
+def _exceptions(entity: str, position: StockPosition, balances: Iterable[_Balance]) -> Iterable[ExceptionState]:
     name = f"stock/{entity}"
     if position.negative_since is not None:
         detail = f"On hand is {position.on_hand / 1000:g} {position.unit}: more was taken out than came in."

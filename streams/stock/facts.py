@@ -70,9 +70,7 @@ def movement_statement(event: Event, raw: bytes) -> Statement:
             lot=movement.lot,
         )
     version = event_version(to_ms(movement.recorded_at), raw, retracted=movement.retracted)
-    return Statement(
-        movement.entity_key(), identity(movement.source, movement.event_id), Fact(version, payload)
-    )
+    return Statement(movement.entity_key(), identity(movement.source, movement.event_id), Fact(version, payload))
 
 
 def in_transit(state: Transit) -> InTransit | None:
