@@ -1,8 +1,9 @@
 """The spool: what was accepted, on disk before it is anywhere else.
 
 `publish`, the demo network and the suppliers' door write each batch to a file of their own under
-DATA/spool and sync it to disk before they call it accepted. A file is removed when the history (or the dead
-letters) has all of it; what is left at the start of a stack is published again, which is harmless, since an
+DATA/spool and sync it to disk before they call it accepted. A file whose records
+were all published is closed under another name; it is removed once the history has committed past them. What
+is left at the start of a stack, or by a process that died, is published again, which is harmless, since an
 event that is merged twice is merged once.
 
 A file is a run of frames: magic, length (4 bytes, big endian), CRC-32 of the body (4 bytes), body. The body is
@@ -66,11 +67,12 @@ class SpoolWriter:
         os.fsync(self._file)
         self._size += len(frame)
 
-    def close(self) -> None:
-        """Close the file; it may be trimmed from now on."""
+    def close(self, *, published: bool = True) -> None:
+        """Close the file. `published`: the broker has acknowledged all of it; else it is published again."""
         if self._file is not None and self._path is not None:
             os.close(self._file)
-            self._path.rename(self._path.with_suffix(_SUFFIX))
+            if published:
+                mark_published(self._path)
             self._file = self._path = None
 
     def _open(self) -> None:
@@ -90,14 +92,22 @@ def spool_files(directory: Path) -> list[Path]:
     """All files of the spool, oldest first, those that are still written included."""
     if not directory.is_dir():
         return []
-    return sorted(
-        path for path in directory.iterdir() if path.suffix == _SUFFIX or path.name.endswith("-open")
-    )
+    return sorted(path for path in directory.iterdir() if path.suffix == _SUFFIX or path.name.endswith("-open"))
 
 
-def trimmable(directory: Path) -> list[Path]:
-    """The files that nobody writes any more: closed, or left behind by a process that is gone."""
-    return [path for path in spool_files(directory) if path.suffix == _SUFFIX or not _is_writing(path)]
+def published_files(directory: Path) -> list[Path]:
+    """The files whose records have all been acknowledged by the broker."""
+    return [path for path in spool_files(directory) if path.suffix == _SUFFIX]
+
+
+def abandoned_files(directory: Path) -> list[Path]:
+    """The files of processes that are gone: nobody knows whether all of their records were published."""
+    return [path for path in spool_files(directory) if path.suffix != _SUFFIX and not _is_writing(path)]
+
+
+def mark_published(path: Path) -> Path:
+    """Rename a file whose records have all been acknowledged by the broker."""
+    return path.rename(path.with_suffix(_SUFFIX))
 
 
 def read_spool(path: Path) -> Iterator[list[Spooled]]:

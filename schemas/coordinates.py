@@ -32,9 +32,7 @@ class Origin:
     def header(self) -> tuple[str, bytes]:
         """The Kafka header that carries this."""
         where = self.coordinate
-        text = (
-            f"{where.epoch}/{where.topic}/{where.partition}/{where.offset}/{self.appended_at}/{self.store_id}"
-        )
+        text = f"{where.epoch}/{where.topic}/{where.partition}/{where.offset}/{self.appended_at}/{self.store_id}"
         return ORIGIN_HEADER, text.encode()
 
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
+from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import TopicPartition
 
 from schemas.errors import Unreachable
 from schemas.topics import TOPICS, Topic
@@ -81,6 +82,14 @@ def committed_offsets(bootstrap: str, groups: Iterable[str]) -> dict[str, dict[t
     """Per group, the committed offset of each (topic, partition)."""
     with administration(bootstrap) as client:
         return {group: _committed(client, group) for group in groups}
+
+
+def beginnings(bootstrap: str, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The first offset that each partition still holds."""
+    asked = {TopicPartition(*place): OffsetSpec.EARLIEST for place in places}
+    with administration(bootstrap) as client:
+        answered: Mapping[Any, Any] = client.list_partition_offsets(asked) if asked else {}
+    return {(place.topic, place.partition): told.offset for place, told in answered.items()}
 
 
 def _committed(client: Any, group: str) -> dict[tuple[str, int], int]:

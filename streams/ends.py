@@ -15,7 +15,7 @@ and are answered as aiokafka's TopicPartition, which equals any other pair of th
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import kafka.errors
@@ -93,7 +93,7 @@ async def last_records(
         high, stable = watermarks[place]
         end = stable if 0 <= stable < high else high
         if end > beginnings[place]:
-            searches[place] = _Search(beginnings[place], end, _FIRST_WINDOW)
+            searches[place] = _Search(beginnings[place], end)
     while searches:
         windows = await _fetched(client, {place: search.cursor for place, search in searches.items()})
         for place, window in windows.items():
@@ -117,18 +117,19 @@ def true_ends_sync(
         Unreachable: the brokers cannot be reached, a topic or partition does not exist, or its leader did not
             answer.
     """
+    asked = tuple(wanted)
     try:
         if isinstance(bootstrap, KafkaAdminClient):
-            return _ends_by(bootstrap, tuple(wanted))
+            return _ends_by(bootstrap, asked)
         settings = {"bootstrap_timeout_ms": int(_PATIENCE_S * 1000), **connection}
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, **settings)
         try:
-            return _ends_by(admin, tuple(wanted))
+            return _ends_by(admin, asked)
         finally:
             admin.close()
     except kafka.errors.KafkaError as error:
         raise Unreachable(
-            f"Kafka did not tell the ends of {', '.join(map(str, wanted))}: {error!r}; check that the broker "
+            f"Kafka did not tell the ends of {', '.join(map(str, asked))}: {error!r}; check that the broker "
             "runs and that the topics exist."
         ) from error
 
@@ -139,16 +140,14 @@ class _Search:
 
     beginning: int
     stop: int
-    width: int
-    cursor: int = -1
+    width: int = _FIRST_WINDOW
+    start: int = field(init=False)
+    cursor: int = field(init=False)
     best: int = -1
     done: bool = False
 
     def __post_init__(self) -> None:
-        self.cursor = max(self.beginning, self.stop - self.width)
-        self._start = self.cursor
-
-    _start: int = 0
+        self.cursor = self.start = max(self.beginning, self.stop - self.width)
 
     def take(self, window: PartitionRecords) -> None:
         """Note what a fetch at the cursor brought; move the window back once it was read in vain."""
@@ -158,12 +157,12 @@ class _Search:
         self.cursor = window.next_fetch_offset
         if self.cursor < self.stop:
             return
-        if self.best >= 0 or self._start == self.beginning:
+        if self.best >= 0 or self.start == self.beginning:
             self.done = True
             return
-        self.stop = self._start
+        self.stop = self.start
         self.width *= _WINDOW_GROWTH
-        self.cursor = self._start = max(self.beginning, self.stop - self.width)
+        self.cursor = self.start = max(self.beginning, self.stop - self.width)
 
 
 def _client(consumer: AIOKafkaConsumer | AIOKafkaClient) -> AIOKafkaClient:

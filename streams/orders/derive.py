@@ -116,6 +116,9 @@ def _heard_of(told: DeliveryLine, said: Iterable[OrderFact]) -> OpenLine:
 
 
 def _line(line: OpenLine, arrived: list[tuple[str, DeliveryLine]]) -> OrderLineState:
+    if arrived and not line.unit:
+        line.unit = arrived[0][1].unit
+    line.item = line.item or (arrived[0][1].item if arrived else "")
     counted = [told for _, told in arrived if told.unit == line.unit]
     shipped = sum(told.shipped for told in counted)
     delivered = sum(told.delivered for told in counted)

@@ -1,0 +1,127 @@
+"""Writes the folder from which a Grafana provisions itself: data source, dashboards, alerting.
+
+    FOLDER/datasources/quayside.yaml     the store's gate; the password comes from the environment
+    FOLDER/dashboards/quayside.yaml      where the dashboards' files are
+    FOLDER/files/Quayside/*.json         the dashboards; the folder's name becomes Grafana's folder
+    FOLDER/alerting/rules.yaml           the alert rules
+    FOLDER/alerting/contact-points.yaml  the webhook, where one is given
+    FOLDER/alerting/policies.yaml        the policy tree, where a webhook is given and it is wanted
+
+Set GF_PATHS_PROVISIONING to FOLDER, and the variables of `environment`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from dashboards import alerts, build
+from dashboards.alerts import AlertSettings
+from dashboards.names import DATASOURCE_NAME, DATASOURCE_TYPE, DATASOURCE_UID, FOLDER_TITLE
+from dashboards.panels import Json
+
+PASSWORD_VARIABLE: Final = "QUAYSIDE_GATE_PASSWORD"  # noqa: S105 - the name of the variable, not its value
+
+_PRIVATE: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class GateAddress:
+    """Where Grafana finds the store over HTTP: the embedded store's gate, or a ClickHouse server."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str = "quayside"
+    secure: bool = False
+
+
+def data_source(gate: GateAddress) -> Json:
+    """The data source, without its password, with the keys that Grafana's API and its files share."""
+    return {
+        "name": DATASOURCE_NAME,
+        "type": DATASOURCE_TYPE,
+        "uid": DATASOURCE_UID,
+        "access": "proxy",
+        "isDefault": True,
+        "jsonData": {
+            "host": gate.host,
+            "port": gate.port,
+            "protocol": "http",
+            "secure": gate.secure,
+            "username": gate.user,
+            "defaultDatabase": gate.database,
+            "queryTimeout": "30",
+            "dialTimeout": "5",
+        },
+    }
+
+
+def environment(gate: GateAddress) -> dict[str, str]:
+    """The environment variables to which the written files refer."""
+    return {PASSWORD_VARIABLE: gate.password}
+
+
+def write_provisioning(
+    folder: Path,
+    gate: GateAddress,
+    webhook_url: str | None = None,
+    settings: AlertSettings | None = None,
+    *,
+    policy_tree: bool = True,
+) -> None:
+    """Writes the provisioning folder, replacing what an earlier call wrote.
+
+    `webhook_url`: where alerts are posted; without one there is neither contact point nor policy.
+    `policy_tree`: False leaves the policies of a Grafana that is not ours alone, for a provisioned tree
+    replaces the whole of them.
+    """
+    settings = settings or AlertSettings()
+    boards = (folder / "files" / FOLDER_TITLE).resolve()
+    build.write(boards)
+    for old in set(boards.glob("*.json")) - {boards / name for name in build.build()}:
+        old.unlink()
+    _write(folder / "datasources" / "quayside.yaml", _data_sources(gate))
+    _write(folder / "dashboards" / "quayside.yaml", _dashboard_provider(boards.parent))
+    _write(folder / "alerting" / "rules.yaml", alerts.rule_groups(settings))
+    points = None if webhook_url is None else alerts.contact_points(webhook_url)
+    tree = alerts.policies(settings) if points is not None and policy_tree else None
+    _write(folder / "alerting" / "contact-points.yaml", points)
+    _write(folder / "alerting" / "policies.yaml", tree)
+    # Grafana logs an error for each folder of its own that is missing.
+    (folder / "plugins").mkdir(exist_ok=True)
+
+
+def _data_sources(gate: GateAddress) -> Json:
+    fixed = {"orgId": 1, "editable": False, "secureJsonData": {"password": f"${PASSWORD_VARIABLE}"}}
+    return {"apiVersion": 1, "prune": False, "datasources": [data_source(gate) | fixed]}
+
+
+def _dashboard_provider(files: Path) -> Json:
+    return {
+        "apiVersion": 1,
+        "providers": [
+            {
+                "name": "quayside",
+                "orgId": 1,
+                "type": "file",
+                "disableDeletion": False,
+                "allowUiUpdates": False,
+                "updateIntervalSeconds": 10,
+                "options": {"path": str(files), "foldersFromFilesStructure": True},
+            }
+        ],
+    }
+
+
+def _write(path: Path, content: Json | None) -> None:
+    """Writes a file that only its owner reads (a webhook's URL is a secret too); None takes it away."""
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=_PRIVATE)
+    path.chmod(_PRIVATE)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True), encoding="utf-8")

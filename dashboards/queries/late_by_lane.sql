@@ -1,0 +1,9 @@
+-- one row per lane with a late shipment, the worst 20 first: lane, late (not acknowledged)
+SELECT lane, count() AS late
+FROM late_shipments
+WHERE acknowledged = 0
+    AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
+    AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+GROUP BY lane
+ORDER BY late DESC, lane
+LIMIT 20

@@ -1,0 +1,100 @@
+"""Commands that are one process of a stack: with servers of your own, you run these; `up` runs them else."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from deploy.command.options import Data
+
+_Epoch = Annotated[int | None, typer.Option("--epoch", hidden=True)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("worker")(worker)
+    app.command("store", hidden=True)(store)
+    app.command("demo-feed", hidden=True)(demo_feed)
+
+
+def worker(
+    *,
+    data: Data = None,
+    epoch: _Epoch = None,
+    single: Annotated[bool, typer.Option("--single", hidden=True)] = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    instance: Annotated[str, typer.Option("--instance", help="This worker's name, unique in the group.")] = "worker-1",
+) -> None:
+    """Run a worker: the four agents, until a signal.
+
+    \b
+    Example: QUAYSIDE_KAFKA=localhost:9092 quayside worker --instance worker-1
+    """
+    from deploy.processes import end_with_parent
+    from deploy.settings import load
+    from deploy.stackfile import require_running
+    from schemas.errors import WrongInput
+    from streams.administration import check_topics
+    from streams.worker import WorkerConfig, run
+
+    settings = load(data=data)
+    bootstrap = settings.kafka or require_running(settings.data).kafka
+    findings = check_topics(bootstrap)
+    if findings:
+        raise WrongInput(f"The topic {findings[0].topic} {findings[0].finding}")
+    if supervised:
+        end_with_parent()
+    run(
+        WorkerConfig(
+            bootstrap=bootstrap,
+            epoch=epoch or settings.epoch,
+            datadir=str(settings.data / "faust"),
+            single=single,
+            instance=instance,
+            loglevel="warn",
+        )
+    )
+
+
+def store(
+    *,
+    data: Data = None,
+    epoch: _Epoch = None,
+    gate_port: Annotated[int, typer.Option("--gate-port")] = 0,
+    replay: Annotated[bool, typer.Option("--replay")] = False,
+) -> None:
+    """Own the embedded store: sink and gate. Started by `quayside up`."""
+    from deploy.embedded import GATE_USER, gate_password
+    from deploy.settings import load
+    from deploy.stackfile import require_running
+    from deploy.store_process import StoreConfig, run
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load(data=data)
+    stack = require_running(settings.data)
+    run(
+        StoreConfig(
+            path=settings.data / "store",
+            bootstrap=stack.kafka,
+            epoch=epoch or stack.epoch,
+            gate_port=gate_port,
+            gate_user=GATE_USER,
+            gate_password=gate_password(settings, settings.data),
+            replay=replay,
+        )
+    )
+
+
+def demo_feed(
+    *,
+    data: Data = None,
+    seed: Annotated[int, typer.Option("--seed")] = 1,
+    pace: Annotated[float, typer.Option("--pace")] = 1.0,
+) -> None:
+    """Run the demo supply network. Started by `quayside up --demo`."""
+    from deploy.demo_feed import run
+    from deploy.settings import load
+    from deploy.stackfile import require_running
+
+    settings = load(data=data)
+    run(settings.data, require_running(settings.data).kafka, seed, pace)

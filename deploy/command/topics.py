@@ -1,0 +1,103 @@
+"""`quayside topics`, `quayside contracts` and `quayside doctor`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.command.options import AsJson, Data, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    topics = typer.Typer(help="Kafka topics: create what is missing, check what is there.", no_args_is_help=True)
+    topics.command("create")(create)
+    topics.command("check")(check)
+    app.add_typer(topics, name="topics")
+    contracts = typer.Typer(help="The contract of events, for other systems.", no_args_is_help=True)
+    contracts.command("export")(export)
+    app.add_typer(contracts, name="contracts")
+    app.command("doctor")(doctor)
+
+
+def create(
+    *,
+    data: Data = None,
+    replication: Annotated[int, typer.Option("--replication", min=1, help="Replicas of each topic.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Create the topics that are missing.
+
+    \b
+    Example: QUAYSIDE_KAFKA=localhost:9092 quayside topics create --replication 3
+    """
+    from deploy.command.reach import bootstrap_of
+    from streams.administration import create_topics
+
+    made = create_topics(bootstrap_of(data), replication=replication)
+    if as_json:
+        print_json({"created": made})
+    elif made:
+        print(f"created {len(made)} topics: {', '.join(made)}")
+    else:
+        print("all topics are there")
+
+
+def check(*, data: Data = None, as_json: AsJson = False) -> None:
+    """Check that all topics are there with the right number of partitions; exit code 1 if not.
+
+    \b
+    Example: quayside topics check
+    """
+    from deploy.command.reach import bootstrap_of
+    from schemas.topics import TOPICS
+    from streams.administration import check_topics
+
+    findings = check_topics(bootstrap_of(data))
+    if as_json:
+        print_json({"topics": len(TOPICS), "findings": [finding._asdict() for finding in findings]})
+    else:
+        for finding in findings:
+            print(f"{finding.topic} {finding.finding}")
+        if not findings:
+            print(f"{len(TOPICS)} topics are as they should be")
+    sys.exit(1 if findings else 0)
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files are written.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write JSON Schema per event type, and AsyncAPI 3 of all topics.
+
+    \b
+    Example: quayside contracts export contracts/
+    """
+    from schemas.contracts import export_contracts
+
+    written = export_contracts(directory)
+    if as_json:
+        print_json({"directory": str(directory), "files": written})
+    else:
+        print(f"wrote {len(written)} files to {directory}")
+
+
+def doctor(*, data: Data = None, as_json: AsJson = False) -> None:
+    """Check this machine and the settings: what is there, what is missing, and what to do.
+
+    \b
+    Example: quayside doctor
+    """
+    from deploy.doctor import examine
+    from deploy.settings import load
+
+    findings = examine(load(data=data))
+    failed = [finding for finding in findings if finding.level == "fail"]
+    if as_json:
+        print_json({"ok": not failed, "checks": [finding._asdict() for finding in findings]})
+    else:
+        for finding in findings:
+            print(f"{finding.level:4}  {finding.check}: {finding.message}")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,55 @@
+"""Asking the store through its gate, or a ClickHouse server, over HTTP."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from deploy.stackfile import StackFile
+from schemas.errors import Unreachable, WrongInput
+
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
+
+
+def gate_client(stack: StackFile) -> Client:
+    """A client of the stack's store. Raises Unreachable where it does not answer."""
+    host, _, port = stack.gate.removeprefix("http://").partition(":")
+    try:
+        return clickhouse_connect.get_client(
+            host=host,
+            port=int(port),
+            username=stack.gate_user,
+            password=stack.gate_password,
+            database="quayside",
+            autogenerate_session_id=False,
+            connect_timeout=5,
+            send_receive_timeout=60,
+        )
+    except ClickHouseError as error:
+        raise Unreachable(
+            f"The store's gate at {stack.gate} does not answer ({_first_line(error)}): see `quayside status`."
+        ) from None
+
+
+def rows(client: Client, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """The rows of a query. Raises WrongInput with the engine's own words."""
+    try:
+        return [tuple(row) for row in client.query(sql, parameters=dict(parameters or {})).result_rows]
+    except ClickHouseError as error:
+        raise WrongInput(f"The store refused the query: {_first_line(error)}") from None
+
+
+def raw(client: Client, sql: str, output: str | None) -> bytes:
+    """The answer in a ClickHouse output format. Raises WrongInput with the engine's own words."""
+    try:
+        return client.raw_query(sql, fmt=output)
+    except ClickHouseError as error:
+        raise WrongInput(f"The store refused the query: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines and lines[-1].startswith("Code:") else lines[0] if lines else type(error).__name__

@@ -1,0 +1,239 @@
+"""Publishing files: lines of NDJSON through the door, and the SCMS delivery history through its adapter."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.command.reach import stack_of
+from deploy.door import Door, Line
+from deploy.gate_client import gate_client
+from deploy.publisher import Publisher
+from deploy.spool import Spooled
+from deploy.stackfile import StackFile, is_alive
+from schemas.derived import encode
+from schemas.errors import Unreachable, WrongInput
+from schemas.scms import ScmsReport, read_scms
+from streams.settling import settle
+
+_BATCH: Final = 1_000
+_SHOWN: Final = 20
+_SNIFFED_LINES: Final = 20
+
+
+@dataclass(slots=True)
+class Published:
+    """What became of a file of lines. `sentences`: the first refusals, and how many more there are."""
+
+    read: int = 0
+    accepted: int = 0
+    refused: int = 0
+    sentences: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of an SCMS file. `odd_file`: where each odd cell stands."""
+
+    report: ScmsReport
+    published: int
+    dead: int
+    odd_file: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON: the report's sums, without each odd cell."""
+        told = self.report
+        return {
+            "file": told.file,
+            "rows": told.rows,
+            "mapped": told.mapped,
+            "unmapped": told.unmapped,
+            "blank": told.blank,
+            "orders": told.orders,
+            "shipments": told.shipments,
+            "events": self.published,
+            "events_by_type": dict(told.events),
+            "dead_letters": self.dead,
+            "odd": told.counts(),
+            "odd_file": str(self.odd_file),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The report as text."""
+        told = self.report
+        yield f"{told.rows} rows read: {told.mapped} made into events, {told.unmapped} into dead letters"
+        by_type = ", ".join(f"{count} {kind}" for kind, count in told.events.items())
+        yield f"{self.published} events published ({by_type})"
+        yield f"{told.orders} orders, {told.shipments} shipments"
+        counts = told.counts()
+        if counts:
+            yield "odd in the file (each cell: " + str(self.odd_file) + ")"
+            width = max(map(len, counts))
+            for kind, count in counts.items():
+                yield f"  {kind:{width}} {count:>7}"
+
+
+def publish_lines(name: str, data: Path | None, *, wait: bool) -> Published:
+    """Publish a file of NDJSON (`-`: stdin). Raises WrongInput for what is no such file, Unreachable."""
+    settings, stack = stack_of(data)
+    outcome = Published()
+    with closing(gate_client(stack)) as store, _opened(name) as file:
+        door = Door(store)
+        asyncio.run(_publish(_lines(file, name), door, outcome, name, Publisher(stack.kafka, settings.data / "spool")))
+    if wait:
+        _settle(stack)
+    return outcome
+
+
+def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int | None) -> Replayed:
+    """Publish the SCMS delivery history. Raises WrongInput for what is no such file, Unreachable."""
+    settings, stack = stack_of(data)
+    delivery = read_scms(file)
+    now = time.time_ns() // 1_000_000
+    records = [Spooled(told.topic, told.key.encode(), told.raw) for told in delivery.events]
+    letters = [
+        Spooled("dead.letters", letter.topic.encode(), encode(letter))
+        for letter in (row.dead_letter(now) for row in delivery.unmapped)
+    ]
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(records)  # noqa: S311  # an order, no secret
+    asyncio.run(_send([*records, *letters], Publisher(stack.kafka, settings.data / "spool")))
+    if wait:
+        _settle(stack)
+    odd_file = settings.data / "replays" / f"{file.stem}.odd.json"
+    odd_file.parent.mkdir(parents=True, exist_ok=True)
+    odd_file.write_text(json.dumps(delivery.report.as_dict(), indent=1, ensure_ascii=False))
+    return Replayed(delivery.report, len(records), len(letters), odd_file)
+
+
+async def _publish(lines: Iterable[Line], door: Door, outcome: Published, name: str, publisher: Publisher) -> None:
+    shown = "stdin" if name == "-" else name
+    try:
+        with _progress("publishing", None) as bar:
+            for batch in _batches(lines):
+                now = time.time_ns() // 1_000_000
+                decision = await asyncio.to_thread(door.decide, batch, now)
+                await publisher.accept(
+                    [*decision.accepted, *(refused.dead_letter(shown, now) for refused in decision.refused)]
+                )
+                outcome.accepted += len(decision.accepted)
+                outcome.refused += len(decision.refused)
+                outcome.read += len(decision.accepted) + len(decision.refused)
+                room = max(0, _SHOWN - len(outcome.sentences))
+                outcome.sentences.extend(refused.sentence(shown) for refused in decision.refused[:room])
+                bar.advance(len(batch))
+    finally:
+        await publisher.close()
+    if outcome.refused > len(outcome.sentences):
+        outcome.sentences.append(f"... and {outcome.refused - len(outcome.sentences)} more: see dead_letters")
+
+
+async def _send(records: Sequence[Spooled], publisher: Publisher) -> None:
+    try:
+        with _progress("publishing", len(records)) as bar:
+            for batch in _batches(records):
+                await publisher.accept(batch)
+                bar.advance(len(batch))
+    finally:
+        await publisher.close()
+
+
+def _settle(stack: StackFile) -> None:
+    """Wait until what was published can be queried."""
+    with _progress("processing", None) as bar:
+        if not settle(stack.kafka, alive=lambda: is_alive(stack.pid), progress=bar.missing):
+            raise Unreachable(
+                "The stack stopped before all events were processed; they are in the spool and will be processed "
+                "when it starts again."
+            )
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[Line]:
+    """The lines; raises WrongInput for a file that is no text of JSON objects at all."""
+    first: list[bytes] = []
+    numbered = enumerate(file, 1)
+    ahead: list[Line] = []
+    for number, raw in islice(numbered, _SNIFFED_LINES):
+        ahead.append(Line(number, raw.rstrip(b"\r\n")))
+        if raw.strip():
+            first.append(raw.strip())
+    if first and (any(b"\x00" in raw for raw in first) or not any(raw.startswith(b"{") for raw in first)):
+        raise WrongInput(
+            f"{name} is not NDJSON: its lines are no JSON objects. Write one event per line, as docs/events.md shows."
+        )
+    yield from ahead
+    for number, raw in numbered:
+        yield Line(number, raw.rstrip(b"\r\n"))
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(name).open("rb"))
+        except OSError as error:
+            raise WrongInput(f"{name} cannot be read: {error.strerror}. Check the path.") from None
+        yield file
+
+
+class _Bar(Protocol):
+    def advance(self, count: int) -> None: ...
+
+    def missing(self, count: int) -> None: ...
+
+
+class _Quiet:
+    def advance(self, count: int) -> None:
+        """No terminal: nothing is shown."""
+
+    def missing(self, count: int) -> None:
+        """No terminal: nothing is shown."""
+
+
+class _Shown:
+    def __init__(self, progress: Progress, what: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=total)
+        self._most = 0
+
+    def advance(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    def missing(self, count: int) -> None:
+        self._most = max(self._most, count)
+        self._progress.update(self._task, total=self._most, completed=self._most - count)
+
+
+@contextmanager
+def _progress(what: str, total: int | None) -> Iterator[_Bar]:
+    """A progress bar on stderr, where that is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Quiet()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Shown(progress, what, total)

@@ -1,0 +1,78 @@
+"""DATA/stack.json: where the running stack of a data directory can be reached."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from schemas.errors import Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class StackFile:
+    """What a running stack tells of itself. Readable by its owner only, since it holds the gate's password."""
+
+    pid: int
+    epoch: int
+    kafka: str
+    gate: str
+    gate_user: str
+    gate_password: str
+    ready: bool = False
+    gateway: str | None = None
+    grafana: str | None = None
+    broker_since_ms: int = 0
+    processes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By name: pid and restarts."""
+
+    def write(self, data: Path) -> None:
+        """Replace the file in one step."""
+        path = _path(data)
+        fresh = path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(self), file, indent=1)
+        fresh.replace(path)
+
+
+def running(data: Path) -> StackFile | None:
+    """The stack that runs on this data directory; None if there is none."""
+    try:
+        told = StackFile(**json.loads(_path(data).read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError):
+        return None
+    return told if is_alive(told.pid) else None
+
+
+def require_running(data: Path) -> StackFile:
+    """The running stack; raises Unreachable where there is none."""
+    told = running(data)
+    if told is None:
+        raise Unreachable(f"No stack is running on {data}: start one with `quayside up --data {data}`.")
+    return told
+
+
+def forget(data: Path) -> None:
+    """Take the file away when the stack has stopped."""
+    _path(data).unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id lives (a zombie does not)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True
+
+
+def _path(data: Path) -> Path:
+    return data / "stack.json"

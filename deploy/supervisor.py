@@ -1,0 +1,104 @@
+"""Keeps an embedded stack running: restarts what ends, and all of it when the broker does."""
+
+import fcntl
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TextIO
+
+from deploy.embedded import Demo, EmbeddedStack
+from deploy.processes import Child
+from deploy.settings import Settings
+from deploy.stackfile import forget, running
+from schemas.errors import QuaysideError, WrongInput
+
+_RESTARTS: Final = 5
+_WITHIN_S: Final = 60.0
+_TRIM_EVERY_S: Final = 2.0
+
+
+class Supervisor:
+    """One stack on one data directory. `news` is told what a person should know, in one sentence each."""
+
+    def __init__(self, settings: Settings, demo: Demo | None, news: Callable[[str], None]) -> None:
+        self.stack: Final = EmbeddedStack(settings, demo)
+        self._news = news
+        self._lock = _locked(self.stack.data)
+        self._restarts: deque[float] = deque(maxlen=_RESTARTS)
+        self._trimmed_at = 0.0
+
+    def start(self) -> None:
+        """Bring the stack up. Raises QuaysideError; what had been started is stopped then."""
+        try:
+            self.stack.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def watch(self) -> None:
+        """Look after the stack once; to be called a few times a second. Raises when it keeps failing."""
+        if not self.stack.broker_alive():
+            self._count("the broker")
+            self._news("The broker ended: the whole stack goes down and comes up again from the history and the spool.")
+            self.stack.stop()
+            self.stack.start()
+            return
+        for child in self.stack.children:
+            code = child.exit_code()
+            if code is not None:
+                self._revive(child, code)
+        if time.monotonic() - self._trimmed_at > _TRIM_EVERY_S:
+            self._trimmed_at = time.monotonic()
+            self._trim()
+
+    def stop(self) -> None:
+        """Stop everything and forget the stack."""
+        self.stack.stop()
+        forget(self.stack.data)
+        self._lock.close()
+
+    def _revive(self, child: Child, code: int) -> None:
+        if code == WrongInput.exit_code:
+            raise WrongInput(f"The {child.name} process cannot go on: {child.last_words()}")
+        self._count(f"the {child.name} process ({child.last_words()})")
+        self._news(f"The {child.name} process ended (exit code {code}): it was started again.")
+        self.stack.restart(child)
+
+    def _count(self, what: str) -> None:
+        """Remember a restart; too many in a short time are a fault that restarting does not mend."""
+        now = time.monotonic()
+        self._restarts.append(now)
+        if len(self._restarts) == _RESTARTS and now - self._restarts[0] < _WITHIN_S:
+            raise QuaysideError(
+                f"Too many restarts, the last of {what}: {_RESTARTS} within {_WITHIN_S:g} s; "
+                f"see {self.stack.data}/logs."
+            )
+
+    def _trim(self) -> None:
+        try:
+            self.stack.trim_spool()
+        except QuaysideError:
+            return  # the broker does not answer just now; the next look tells why
+
+
+def _locked(data: Path) -> TextIO:
+    """Hold the data directory, so that no second stack starts on it."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "lock").open("w")
+    except OSError as error:
+        raise WrongInput(
+            f"The data directory {data} cannot be written: {error.strerror}. Choose another --data."
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        there = running(data)
+        who = f" (process {there.pid})" if there else ""
+        raise WrongInput(
+            f"A stack already runs on {data}{who}: stop it with `quayside down --data {data}`, or choose another "
+            "--data."
+        ) from None
+    return file

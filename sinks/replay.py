@@ -1,0 +1,101 @@
+"""Reading the history back, for a rebuild: every record of the fact tables, in the order of arrival.
+
+Each record comes once, with its bytes as they first came and where it first stood; repeats that the history
+holds are repeated, dead letters are not. The engine sorts and, past a limit, spills to disk; memory on our
+side is one chunk. One client runs the whole of it and can do nothing else meanwhile.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.coordinates import Coordinate, Origin
+from schemas.errors import WrongInput
+from sinks.migrate import store_id
+from sinks.tables import FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One record of the history: what to send where, and the origin to send along (`origin.header()`)."""
+
+    topic: str
+    key: bytes
+    raw: bytes
+    origin: Origin
+
+
+def replay(
+    client: Client, *, topics: Iterable[str] = tuple(FACTS), entity: str | None = None, chunk: int = 5_000
+) -> Generator[tuple[Replayed, ...], None, None]:
+    """The records of these fact topics, in chunks, ordered by (first append time, epoch, partition, offset).
+
+    Args:
+        client: Any client on the store's database; busy until the iterator ends or is closed.
+        topics: Which fact topics.
+        entity: Only this entity (the Kafka key: an order, a shipment, `site|item`, ...).
+        chunk: How many records a chunk holds; the last one may hold fewer.
+
+    Raises:
+        WrongInput: A topic that is no fact topic, or a store that is not migrated.
+    """
+    wanted = tuple(topics)
+    for topic in wanted:
+        if topic not in FACTS:
+            raise WrongInput(f"{topic!r} is no fact topic: the history of {', '.join(FACTS)} can be replayed.")
+    home = store_id(client)
+    stream = client.query_row_block_stream(
+        _query(wanted, entity),
+        parameters=None if entity is None else {"entity": entity},
+        settings={**_SETTINGS, "max_block_size": chunk},
+        column_formats={"raw": "bytes", "appended": "int"},
+    )
+    last: Coordinate | None = None
+    ready: list[Replayed] = []
+    with stream as blocks:
+        for block in blocks:
+            for record in _records(block, home):
+                if record.origin.coordinate == last:
+                    continue
+                last = record.origin.coordinate
+                ready.append(record)
+                if len(ready) == chunk:
+                    yield tuple(ready)
+                    ready.clear()
+    if ready:
+        yield tuple(ready)
+
+
+def count(client: Client, *, topics: Iterable[str] = tuple(FACTS)) -> int:
+    """How many records `replay` will bring, without repeats of one coordinate."""
+    parts = (f"(SELECT count() FROM {FACTS[topic].name} FINAL)" for topic in topics)  # noqa: S608  # our own names
+    return int(client.query(f"SELECT {' + '.join(parts) or '0'}").result_rows[0][0])
+
+
+_SETTINGS: Final = {
+    # The order is not the tables' own; without a limit the sort would hold the whole history in memory.
+    "max_bytes_before_external_sort": 200_000_000,
+    "max_bytes_ratio_before_external_sort": 0,
+    "max_threads": 2,
+}
+
+
+def _query(topics: Iterable[str], entity: str | None) -> str:
+    # No FINAL: rows of one coordinate are equal, stand next to each other in this order, and are told apart
+    # by it alone.
+    which = "" if entity is None else " WHERE entity = {entity:String}"
+    tables = (
+        f"SELECT '{topic}' AS topic, epoch, partition, offset, appended_at AS appended, entity, raw "  # noqa: S608  # our own names
+        f"FROM {FACTS[topic].name}{which}"
+        for topic in topics
+    )
+    union = " UNION ALL ".join(tables)
+    return f"SELECT * FROM ({union}) ORDER BY appended, epoch, partition, offset, topic"  # noqa: S608  # our own names
+
+
+def _records(block: Iterable[Any], home: str) -> Iterator[Replayed]:
+    for topic, epoch, partition, offset, appended, entity, raw in block:
+        origin = Origin(Coordinate(epoch, topic, partition, offset), appended, home)
+        yield Replayed(topic, entity.encode(), raw, origin)

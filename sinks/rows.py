@@ -1,0 +1,247 @@
+"""From a Kafka record to the rows that the history keeps of it. Pure: no I/O and no clock.
+
+A record of a fact topic becomes a row of its fact table, or a dead letter where `schemas.wire.read` finds
+no event in it. A replayed record is stored under its first coordinate and first append time; one that came
+out of this very store is there already, so only the place where it stood again is noted. A record of a
+view topic becomes a state; what the agents report on dead.letters and late.records becomes a row there.
+Nothing a record may hold makes `rows_of` raise.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from schemas.coordinates import Coordinate, Origin, origin_of
+from schemas.derived import DeadLetter, LateRecord, Published
+from schemas.event import Event
+from schemas.operator import Acknowledged, Unacknowledged
+from schemas.quantities import thousandths
+from schemas.reference import ReferenceEvent
+from schemas.shipment import MilestoneReported, ShipmentEvent
+from schemas.supplier import SupplierEvent
+from schemas.times import offset_minutes, to_ms
+from schemas.versions import content_hash
+from schemas.warehouse import Moved, WarehouseEvent
+from schemas.wire import Rejection, read
+from sinks.states import state_row
+from sinks.tables import DEAD, FACTS, LATE, REPLAYED, STATES
+
+Row = tuple[Any, ...]
+Placed = tuple[str, Row]
+"""A table's name and a row for it, in the order of the table's columns in sinks/tables.py."""
+
+Findings = Callable[[Event], Sequence[str]]
+"""Checks the identifiers of an event; a text for each that does not check."""
+
+
+class Record(NamedTuple):
+    """A Kafka record as the sink takes it. `appended_at`: the broker's append time in ms."""
+
+    epoch: int
+    topic: str
+    partition: int
+    offset: int
+    appended_at: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+def no_findings(_event: Event) -> Sequence[str]:
+    """Checks nothing."""
+    return ()
+
+
+def rows_of(record: Record, store_id: str, findings: Findings = no_findings) -> tuple[Placed, ...]:
+    """The rows that this record becomes; none for the tombstone of a view.
+
+    `store_id` is the id of the store that is written to. Records of topics that are not kept raise KeyError.
+    """
+    topic = record.topic
+    if topic in FACTS:
+        return _fact(record, store_id, findings)
+    if topic in STATES:
+        return _state(record)
+    return _ACCOUNTS[topic](record)
+
+
+def _fact(record: Record, store_id: str, findings: Findings) -> tuple[Placed, ...]:
+    again: tuple[Placed, ...] = ()
+    headers = [(name, value) for name, value in record.headers if value is not None]
+    origin = origin_of(headers, record.appended_at) if headers else None
+    if origin is not None and _plausible(origin, record.topic):
+        first = origin.coordinate
+        place = (first.epoch, first.partition, first.offset)
+        again = ((REPLAYED.name, (record.epoch, record.topic, record.partition, record.offset, *place)),)
+        if origin.store_id == store_id:
+            return again
+        record = record._replace(
+            epoch=first.epoch, partition=first.partition, offset=first.offset, appended_at=origin.appended_at
+        )
+    event = read(record.topic, record.value, record.appended_at)
+    if isinstance(event, Rejection):
+        return (*again, _dead(record, event))
+    row = _event_columns(record, event, findings) + _ENTITY_COLUMNS[record.topic](event)
+    return (*again, (FACTS[record.topic].name, row))
+
+
+def _event_columns(record: Record, event: Any, findings: Findings) -> Row:
+    raw = record.value or b""
+    return (
+        record.epoch,
+        record.partition,
+        record.offset,
+        record.appended_at,
+        event.source,
+        event.event_id,
+        event.type,
+        to_ms(event.occurred_at),
+        to_ms(event.recorded_at),
+        offset_minutes(event.occurred_at),
+        event.retracted,
+        event.precision,
+        event.zone_assumed,
+        content_hash(raw),
+        {name: value for name, value in vars(event.references).items() if value is not None},
+        event.attributes,
+        findings(event),
+        raw,
+    )
+
+
+def _supplier(event: SupplierEvent) -> Row:
+    return (event.order_id,)
+
+
+def _shipment(event: ShipmentEvent) -> Row:
+    if isinstance(event, MilestoneReported):
+        return (event.shipment_id, event.milestone, event.classifier, event.leg)
+    return (event.shipment_id, "", "", 0)
+
+
+def _warehouse(event: WarehouseEvent) -> Row:
+    direction = event.direction if isinstance(event, Moved) else ""
+    return (event.site, event.item, thousandths(event.quantity), event.unit, direction)
+
+
+def _reference(event: ReferenceEvent) -> Row:
+    return (event.entity_key(),)
+
+
+def _operator(event: Acknowledged | Unacknowledged) -> Row:
+    until = to_ms(event.until) if isinstance(event, Acknowledged) else None
+    return (event.exception_id, event.by, until, event.note)
+
+
+_ENTITY_COLUMNS: Final[dict[str, Callable[[Any], Row]]] = {
+    "supplier.events": _supplier,
+    "shipment.events": _shipment,
+    "warehouse.events": _warehouse,
+    "reference.events": _reference,
+    "operator.events": _operator,
+}
+
+
+def _state(record: Record) -> tuple[Placed, ...]:
+    if record.value is None:
+        return ()
+    row = state_row(record.topic, record.value)
+    if isinstance(row, Rejection):
+        return (_dead(record, row),)
+    return ((STATES[record.topic].name, row),)
+
+
+def _dead_letter(record: Record) -> tuple[Placed, ...]:
+    found = _account(record, DeadLetter)
+    if isinstance(found, Rejection):
+        return (_dead(record, found),)
+    first = Record(found.epoch, found.topic, found.partition, found.offset, found.appended_at, found.key, found.value)
+    return (_dead(first, Rejection(found.cause, found.reason, found.field), found.origin),)
+
+
+def _late_record(record: Record) -> tuple[Placed, ...]:
+    found = _account(record, LateRecord)
+    if isinstance(found, Rejection):
+        return (_dead(record, found),)
+    event = read(found.topic, found.value, found.appended_at) if found.topic in FACTS else None
+    source, event_id = (event.source, event.event_id) if isinstance(event, Event) else ("", "")
+    row = (
+        *(found.epoch, found.topic, found.partition, found.offset, found.appended_at),
+        *(found.entity, source, event_id, found.reason, found.value),
+    )
+    return ((LATE.name, row),)
+
+
+_ACCOUNTS: Final[dict[str, Callable[[Record], tuple[Placed, ...]]]] = {
+    "dead.letters": _dead_letter,
+    "late.records": _late_record,
+}
+
+TOPICS: Final[tuple[str, ...]] = (*FACTS, *STATES, *_ACCOUNTS)
+"""The topics that the history keeps."""
+
+
+def _account(record: Record, form: type[Any]) -> Any:
+    """What the agents report, plain or with a version around it; a Rejection for what is neither."""
+    for decode, inner in _DECODERS[form]:
+        try:
+            found = decode(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        said = found.state if inner else found
+        place = Coordinate(said.epoch, said.topic, said.partition, said.offset)
+        if _in_range(place, said.appended_at):
+            return said
+    return Rejection("invalid", f"The record is no {form.__name__}: only our agents write to {record.topic}.")
+
+
+_DECODERS: Final[dict[type[Any], tuple[tuple[Callable[[bytes], Any], bool], ...]]] = {
+    form: (
+        (msgspec.json.Decoder(form).decode, False),
+        (msgspec.json.Decoder(Published[form]).decode, True),  # type: ignore[valid-type]  # built at run time
+    )
+    for form in (DeadLetter, LateRecord)
+}
+
+
+def _dead(record: Record, rejection: Rejection, origin: str = "") -> Placed:
+    value = record.value or b""
+    row = (
+        *(record.epoch, record.topic, record.partition, record.offset, record.appended_at),
+        *(origin, _source(value), rejection.cause, rejection.reason, rejection.field),
+        *(record.key or b"", value),
+    )
+    return (DEAD.name, row)
+
+
+class _Sender(msgspec.Struct):
+    source: str = ""
+
+
+_sender: Final = msgspec.json.Decoder(_Sender).decode
+
+
+def _source(value: bytes) -> str:
+    """Who sent it, as far as it can be read; empty if it cannot."""
+    try:
+        return _sender(value).source
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
+_INT64: Final = 2**63
+
+
+def _plausible(origin: Origin, topic: str) -> bool:
+    """Whether an origin can be one: a header that somebody made up must not stop the sink."""
+    return origin.coordinate.topic == topic and _in_range(origin.coordinate, origin.appended_at)
+
+
+def _in_range(place: Coordinate, appended_at: int) -> bool:
+    return (
+        0 <= place.epoch < _INT64
+        and 0 <= place.partition < 2**32
+        and 0 <= place.offset < _INT64
+        and -_INT64 <= appended_at < _INT64
+    )

@@ -1,0 +1,94 @@
+"""How far the pipeline is: lag, and waiting until everything that is there now can be queried.
+
+Records go in levels: facts, then contributions between agents, then views, then the history. When each
+level's consumer has committed past the ends that the level had when it was looked at, everything that was in
+the fact topics at the beginning has had its whole effect.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.topics import of_kind
+from streams.administration import committed_offsets
+from streams.ends import true_ends_sync
+from streams.worker import DERIVATIONS, GROUP
+
+HISTORY_GROUP: Final = "quayside-history"
+"""The consumer group of the history sink."""
+
+_POLL_S: Final = 0.1
+
+Ends = dict[tuple[str, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Records not yet processed by the agents, and not yet in the history."""
+
+    worker: int
+    history: int
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.worker + self.history
+
+
+def worker_topics() -> tuple[str, ...]:
+    """All topics that the agents read."""
+    return tuple(sorted({topic for rule in DERIVATIONS for topic in (*rule().events, *rule().contributions)}))
+
+
+def history_topics() -> tuple[str, ...]:
+    """All topics that the history sink reads."""
+    return tuple(topic.name for topic in of_kind("fact", "view", "account"))
+
+
+def lag(bootstrap: str) -> Lag:
+    """The lag of worker and history, by the true ends of their topics."""
+    committed = committed_offsets(bootstrap, (GROUP, HISTORY_GROUP))
+    return Lag(
+        worker=_missing(ends_of(bootstrap, worker_topics()), committed[GROUP]),
+        history=_missing(ends_of(bootstrap, history_topics()), committed[HISTORY_GROUP]),
+    )
+
+
+def settle(
+    bootstrap: str,
+    *,
+    alive: Callable[[], bool] = lambda: True,
+    progress: Callable[[int], None] = lambda _: None,
+) -> bool:
+    """Wait until what is in the topics now can be queried; False if `alive` says no before.
+
+    `progress` is told how many records are missing on the present level.
+    """
+    facts = {topic for rule in DERIVATIONS for topic in rule().events}
+    levels: tuple[tuple[Iterable[str], str], ...] = (
+        (facts, GROUP),
+        (("delivery.contributions", "transit.contributions"), GROUP),
+        (("lead.contributions",), GROUP),
+        (history_topics(), HISTORY_GROUP),
+    )
+    for topics, group in levels:
+        ends = ends_of(bootstrap, topics)
+        while True:
+            missing = _missing(ends, committed_offsets(bootstrap, (group,))[group])
+            progress(missing)
+            if missing == 0:
+                break
+            if not alive():
+                return False
+            time.sleep(_POLL_S)
+    return True
+
+
+def ends_of(bootstrap: str, topics: Iterable[str]) -> Ends:
+    """The true end of every partition of the topics."""
+    return {(place.topic, place.partition): end for place, end in true_ends_sync(bootstrap, topics).items()}
+
+
+def _missing(ends: Ends, committed: Ends) -> int:
+    return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())

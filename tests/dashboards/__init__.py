@@ -1,0 +1,1 @@
+"""Tests of the dashboards, their provisioning and their way into a Grafana."""

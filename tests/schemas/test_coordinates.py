@@ -1,0 +1,42 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.coordinates import ORIGIN_HEADER, Coordinate, Origin, origin_of
+
+WHERE = Coordinate(3, "supplier.events", 1, 42)
+ORIGIN = Origin(WHERE, 1_700_000_000_000, "store-7")
+
+
+@given(
+    st.integers(0, 2**40),
+    st.sampled_from(("supplier.events", "shipment.events")),
+    st.integers(0, 999),
+    st.integers(0, 2**62),
+    st.integers(0, 2**50),
+)
+def test_an_origin_comes_back_from_its_header(
+    epoch: int, topic: str, partition: int, offset: int, appended_at: int
+) -> None:
+    origin = Origin(Coordinate(epoch, topic, partition, offset), appended_at, "s")
+    assert origin_of([("trace", b"1"), origin.header()], appended_at) == origin
+
+
+def test_a_record_without_the_header_is_no_replay() -> None:
+    assert origin_of([], 0) is None
+    assert origin_of([("trace", b"x")], 0) is None
+
+
+def test_an_append_time_later_than_the_records_own_is_not_believed() -> None:
+    assert origin_of([ORIGIN.header()], ORIGIN.appended_at) == ORIGIN
+    assert origin_of([ORIGIN.header()], ORIGIN.appended_at - 1) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"nonsense", b"a/b/c/d/e/f", b"1/t/2/3/4", b"1/t/2/3/4/s/6", b"\xff"])
+def test_a_header_that_does_not_parse_is_passed_over(value: bytes) -> None:
+    assert origin_of([(ORIGIN_HEADER, value)], 2**60) is None
+
+
+def test_coordinates_sort_by_epoch_then_topic_partition_and_offset() -> None:
+    later = Coordinate(3, "supplier.events", 1, 43)
+    assert sorted([Coordinate(4, "a", 0, 0), later, WHERE]) == [WHERE, later, Coordinate(4, "a", 0, 0)]
