@@ -21,14 +21,15 @@ from typing import Final
 from deploy.broker import Broker, free_port
 from deploy.processes import Child
 from deploy.publisher import Publisher
+from deploy.replayed import EPOCH_ENDED, replayed
 from deploy.settings import Settings
 from deploy.spool import abandoned_files, mark_published, published_files, read_spool, spool_files
 from deploy.stackfile import StackFile
-from deploy.store_process import EPOCH_ENDED, replayed
 from schemas.errors import QuaysideError, Unreachable, WrongInput
 from schemas.topics import of_kind
 from streams.administration import committed_offsets, create_topics
-from streams.settling import HISTORY_GROUP, Ends, ends_of, settle
+from streams.agents import HISTORY_GROUP
+from streams.settling import Ends, ends_of, settle
 
 GATE_USER: Final = "quayside"
 _GATE_PATIENCE_S: Final = 30.0

@@ -9,11 +9,11 @@ import logging
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from deploy.processes import end_with_parent
+from deploy.replayed import EPOCH_ENDED, note_replayed, replayed
 from schemas.errors import WrongInput
 from schemas.topics import of_kind
 from sinks import epochs
@@ -24,8 +24,6 @@ from sinks.migrate import migrate
 from sinks.replay import replay
 from streams.sending import Record, Sender
 
-EPOCH_ENDED: Final = "epoch-ended"
-_REPLAYED: Final = "replayed"
 _log = logging.getLogger("quayside.store")
 
 
@@ -77,15 +75,6 @@ async def _run(config: StoreConfig) -> None:
             await door.close()
 
 
-def replayed(data: Path, epoch: int) -> int | None:
-    """How many records of the history were replayed into this epoch's broker; None while that goes on."""
-    try:
-        said = (data / _REPLAYED).read_text().split()
-    except FileNotFoundError:
-        return None
-    return int(said[1]) if int(said[0]) == epoch else None
-
-
 async def _replay(store: EmbeddedStore, config: StoreConfig) -> None:
     """Replay the history into Kafka, once per epoch."""
     data = config.path.parent
@@ -101,9 +90,7 @@ async def _replay(store: EmbeddedStore, config: StoreConfig) -> None:
                 count += len(chunk)
     finally:
         await sender.stop()
-    fresh = data / f"{_REPLAYED}.new"
-    fresh.write_text(f"{config.epoch} {count}")
-    fresh.replace(data / _REPLAYED)
+    note_replayed(data, config.epoch, count)
 
 
 def _begin(client: Client, epoch: int) -> None:

@@ -30,11 +30,12 @@ from sinks.migrate import store_id
 from sinks.rows import TOPICS, Findings, Record, rows_of
 from sinks.tables import DEAD, LATE, REPLAYED
 from sinks.writer import Batch, Writer
+from streams.agents import HISTORY_GROUP
 from streams.ends import last_records
 
 _log: Final = logging.getLogger(__name__)
 
-GROUP: Final = "quayside-history"
+GROUP: Final = HISTORY_GROUP
 """The group under which the sink keeps its offsets."""
 
 

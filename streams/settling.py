@@ -12,11 +12,8 @@ from typing import Final
 
 from schemas.topics import of_kind
 from streams.administration import committed_offsets
+from streams.agents import DERIVATIONS, HISTORY_GROUP, WORKER_GROUP
 from streams.ends import true_ends_sync
-from streams.worker import DERIVATIONS, GROUP
-
-HISTORY_GROUP: Final = "quayside-history"
-"""The consumer group of the history sink."""
 
 _POLL_S: Final = 0.1
 
@@ -48,9 +45,9 @@ def history_topics() -> tuple[str, ...]:
 
 def lag(bootstrap: str) -> Lag:
     """The lag of worker and history, by the true ends of their topics."""
-    committed = committed_offsets(bootstrap, (GROUP, HISTORY_GROUP))
+    committed = committed_offsets(bootstrap, (WORKER_GROUP, HISTORY_GROUP))
     return Lag(
-        worker=_missing(ends_of(bootstrap, worker_topics()), committed[GROUP]),
+        worker=_missing(ends_of(bootstrap, worker_topics()), committed[WORKER_GROUP]),
         history=_missing(ends_of(bootstrap, history_topics()), committed[HISTORY_GROUP]),
     )
 
@@ -67,9 +64,9 @@ def settle(
     """
     facts = {topic for rule in DERIVATIONS for topic in rule().events}
     levels: tuple[tuple[Iterable[str], str], ...] = (
-        (facts, GROUP),
-        (("delivery.contributions", "transit.contributions"), GROUP),
-        (("lead.contributions",), GROUP),
+        (facts, WORKER_GROUP),
+        (("delivery.contributions", "transit.contributions"), WORKER_GROUP),
+        (("lead.contributions",), WORKER_GROUP),
         (history_topics(), HISTORY_GROUP),
     )
     for topics, group in levels:

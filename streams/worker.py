@@ -17,18 +17,10 @@ import faust
 from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
 from streams.agent import Agent
-from streams.derivation import Derivation
-from streams.leads.derive import LeadTimes
-from streams.orders.derive import Orders
+from streams.agents import DERIVATIONS, WORKER_GROUP
 from streams.sending import Sender
-from streams.shipments.derive import Shipments
-from streams.stock.derive import Stock
 from streams.transport.driver import Undecoded
 
-GROUP: Final = "quayside-worker"
-"""The consumer group of all workers; its committed offsets say how far the agents are."""
-
-DERIVATIONS: Final[tuple[type[Derivation], ...]] = (Orders, Shipments, Stock, LeadTimes)
 FAILED: Final = 70
 """Exit code when a batch could not be processed; nothing of it was acknowledged."""
 
@@ -63,7 +55,7 @@ def build(config: WorkerConfig) -> Any:
     """The Faust app with its agents."""
     session = 1.0 if config.single else 10.0
     app = faust.App(
-        GROUP,
+        WORKER_GROUP,
         broker=f"batched://{config.bootstrap}",
         store="memory://",
         datadir=config.datadir,
@@ -83,7 +75,7 @@ def build(config: WorkerConfig) -> Any:
         broker_commit_every=1,
         stream_wait_empty=False,
     )
-    sender = Sender(config.bootstrap, GROUP, {topic.name: topic.partitions for topic in TOPICS})
+    sender = Sender(config.bootstrap, WORKER_GROUP, {topic.name: topic.partitions for topic in TOPICS})
     agents = [Agent(derivation(), sender, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped

@@ -53,7 +53,7 @@ def down(*, data: Data = None, as_json: AsJson = False) -> None:
     \b
     Example: quayside down --data /srv/quayside
     """
-    from deploy.command.run_stack import stop_running
+    from deploy.command.stop import stop_running
     from deploy.settings import load
 
     stop_running(load(data=data), as_json=as_json)

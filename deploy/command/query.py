@@ -29,15 +29,11 @@ def query(
     Example: quayside query "SELECT count() FROM shipments_now"
     """
     from deploy.command.reach import stack_of
-    from deploy.gate_client import gate_client, raw
+    from deploy.gate_client import raw
 
     _, stack = stack_of(data)
     text = sys.stdin.read() if sql == "-" else sql
-    client = gate_client(stack)
-    try:
-        answer = raw(client, text, output or ("PrettyCompact" if sys.stdout.isatty() else "TabSeparated"))
-    finally:
-        client.close()
+    answer = raw(stack, text, output or ("PrettyCompact" if sys.stdout.isatty() else "TabSeparated"))
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
 

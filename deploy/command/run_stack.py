@@ -1,6 +1,5 @@
 """`quayside up` on a terminal, without one, and in the background; `quayside down`."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from deploy.command.options import print_json
 from deploy.embedded import Demo, unwritable
 from deploy.gate_client import gate_client, rows
 from deploy.settings import Settings
-from deploy.stackfile import StackFile, is_alive, require_running, running
+from deploy.stackfile import StackFile, require_running, running
 from deploy.status import Status, status
 from deploy.supervisor import Supervisor
 from schemas.errors import QuaysideError, Unreachable
@@ -32,7 +31,6 @@ from schemas.errors import QuaysideError, Unreachable
 _LOOK_S: Final = 0.2
 _REFRESH_S: Final = 1.0
 _START_PATIENCE_S: Final = 120.0
-_STOP_PATIENCE_S: Final = 20.0
 
 
 class _Stop(Exception):  # not an error: a signal came
@@ -100,21 +98,6 @@ def detached(settings: Settings, demo: Demo | None, *, seconds: float | None, as
         time.sleep(_LOOK_S)
     process.terminate()
     raise Unreachable(f"The stack was not ready within {_START_PATIENCE_S:g} s and was stopped: see {log}.")
-
-
-def stop_running(settings: Settings, *, as_json: bool) -> None:
-    """Stop the running stack and wait for its end. Raises Unreachable where none runs, or it does not end."""
-    stack = require_running(settings.data)
-    os.kill(stack.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_PATIENCE_S
-    while is_alive(stack.pid):
-        if time.monotonic() > deadline:
-            raise Unreachable(f"Process {stack.pid} did not stop within {_STOP_PATIENCE_S:g} s: kill it.")
-        time.sleep(_LOOK_S / 4)
-    if as_json:
-        print_json({"stopped": True, "pid": stack.pid})
-    else:
-        print(f"stopped (process {stack.pid})")
 
 
 def _run(

@@ -1,0 +1,324 @@
+"""The four agents in one thread and without Kafka, with everything going wrong that may.
+
+Topics are lists of records. The agents are the real ones (`streams.agent.Agent`) over a sender that appends
+to the lists; it can crash before any single write, append a record twice as a producer's retry does, and
+deliver in any interleaving. After a crash every partition is recovered from its changelog, whose rows may
+stand in any order, twice, or compacted. `Network.views` is what the world sees in the end, without versions.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final, NamedTuple, TypeVar
+from unittest.mock import patch
+
+import msgspec
+
+from schemas.derived import ExceptionSet, ExceptionState, LeadStats, OrderStatus, Published, ShipmentStatus
+from schemas.derived import StockPosition as Position
+from schemas.times import DAY_MS, to_ms
+from schemas.topics import of_kind
+from schemas.wire import Rejection, read
+from streams import agent as agents
+from streams.agent import Agent
+from streams.facts import CONTRIBUTION_MARK
+from streams.rows import Codec
+from streams.sending import Record, Sender, partition_of
+from streams.table import Partition
+from streams.worker import DERIVATIONS
+from tests.strategies import START
+
+ARRIVAL: Final = to_ms(START) + 400 * DAY_MS
+"""The append time of every record: late enough that no event claims to be from the future."""
+
+EPOCH: Final = 7
+VIEWS: Final = frozenset(topic.name for topic in of_kind("view"))
+CONTRIBUTIONS: Final = frozenset(topic.name for topic in of_kind("contribution"))
+
+_State = TypeVar("_State")
+_Stripped: Final = msgspec.json.Decoder(Published[msgspec.Raw])
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedRecord:
+    """A record as aiokafka's consumer hands it over, as far as the agents look at it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes | None
+    timestamp: int = ARRIVAL
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The state under each (topic, key), as bytes without version, and decoded by kind."""
+
+    states: Mapping[tuple[str, str], bytes]
+
+    def order(self, order_id: str) -> OrderStatus:
+        """An order's status."""
+        return self._state("order.status", order_id, OrderStatus)
+
+    def shipment(self, shipment_id: str) -> ShipmentStatus:
+        """A shipment's status."""
+        return self._state("shipment.status", shipment_id, ShipmentStatus)
+
+    def stock(self, site: str, item: str) -> Position:
+        """A stock position."""
+        return self._state("stock.positions", f"{site}|{item}", Position)
+
+    def lead(self, measure: str, route: str) -> LeadStats:
+        """The statistic of a route."""
+        return self._state("lead.stats", f"{measure}|{route}", LeadStats)
+
+    def exceptions(self, entity: str) -> dict[str, ExceptionState]:
+        """The open exceptions of an entity (`shipment/ID`, `stock/SITE|ITEM`), by kind."""
+        complete = self._state("exceptions", entity, ExceptionSet).exceptions
+        return {exception.kind: exception for exception in complete}
+
+    def keys(self, topic: str) -> set[str]:
+        """The keys that a view has states for."""
+        return {key for name, key in self.states if name == topic}
+
+    def _state(self, topic: str, key: str, kind: type[_State]) -> _State:
+        return msgspec.json.decode(self.states[topic, key], type=kind)
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class Wire(Sender):
+    """What the agents send through: appends to the network's topics, as long as the fuse lasts."""
+
+    def __init__(self, network: "Network") -> None:
+        super().__init__("nowhere", "test", {})
+        self._network = network
+        self.fuse: int | None = None
+
+    async def send_to(self, topic: str, partition: int, records: Iterable[Record]) -> list[int]:
+        """Append in order; a retry appends all of it once more, and its offsets are those that count."""
+        rows = list(records)
+        offsets = [self._append(Place(topic, partition), row) for row in rows]
+        if self._network.is_repeated():
+            offsets = [self._append(Place(topic, partition), row) for row in rows]
+        return offsets
+
+    async def send(self, records: Iterable[tuple[str, Record]]) -> dict[tuple[str, int], int]:
+        """Append each to its key's partition, in an order that nobody promised."""
+        sent: dict[tuple[str, int], int] = {}
+        for topic, record in self._network.shuffled(records):
+            place = Place(topic, partition_of(record.key, self._network.partitions))
+            sent[place] = self._append(place, record)
+            if self._network.is_repeated():
+                sent[place] = self._append(place, record)
+        return sent
+
+    def _append(self, place: Place, record: Record) -> int:
+        if self.fuse is not None:
+            if self.fuse == 0:
+                raise Crash
+            self.fuse -= 1
+        return self._network.append(place, record.key, record.value)
+
+
+@dataclass(slots=True)
+class Network:
+    """Topics, agents, and how far each has read. `chaos`: where all that is left to chance comes from.
+
+    Without chaos nothing is repeated, shuffled or rebalanced.
+    """
+
+    partitions: int = 2
+    chaos: Random | None = None
+    topics: dict[Place, list[FetchedRecord]] = field(default_factory=lambda: defaultdict(list))
+    committed: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
+    writes: list[int] = field(default_factory=list)
+    """How many records each batch that went through wrote."""
+
+    _wire: Wire = field(init=False)
+    _readers: dict[str, Agent] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wire = Wire(self)
+        self._start()
+
+    def append(self, place: Place, key: bytes, value: bytes | None) -> int:
+        """Append to a partition; the offset."""
+        log = self.topics[place]
+        log.append(FetchedRecord(place.topic, place.partition, len(log), key, value))
+        return len(log) - 1
+
+    def feed(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Append raw records as publishers do: each to the partition of its entity (unreadable ones: of its topic)."""
+        for topic, raw in records:
+            event = read(topic, raw, ARRIVAL)
+            key = (topic if isinstance(event, Rejection) else event.entity_key()).encode()
+            self.append(Place(topic, partition_of(key, self.partitions)), key, raw)
+
+    def run(self, fuses: Iterable[int | None] = (), most: int = 1_000) -> None:
+        """Process until nothing is left. Each batch takes the next fuse; one that is no None ends the process.
+
+        A fuse is after how many writes of the batch (changelog rows, then all the rest) the process dies;
+        with more than the batch has, it dies before the acknowledgement.
+        """
+        burning: Iterator[int | None] = iter(fuses)
+        while waiting := [place for place in self._inputs() if self.committed[place] < len(self.topics[place])]:
+            place = self.chaos.choice(waiting) if self.chaos else waiting[0]
+            size = self.chaos.randint(1, most) if self.chaos else most
+            if self.chaos and self.chaos.random() < 0.1:
+                self._readers[place.topic].revoke({place.partition})
+            self.step(place, size, next(burning, None))
+
+    def step(self, place: Place, size: int, fuse: int | None = None) -> None:
+        """Process one batch; acknowledged if the fuse is None, otherwise everything in memory is gone."""
+        begin = self.committed[place]
+        batch = self.topics[place][begin : begin + size]
+        before = sum(map(len, self.topics.values()))
+        self._wire.fuse = fuse
+        with patch.object(agents, "recover", self._recover):
+            try:
+                _finish(self._readers[place.topic].process(place.partition, batch))
+            except Crash:
+                pass
+        if fuse is not None:
+            self._start()
+            return
+        self.writes.append(sum(map(len, self.topics.values())) - before)
+        self.committed[place] = begin + len(batch)
+
+    def restart(self) -> None:
+        """Forget everything that is only in memory."""
+        self._start()
+
+    def rewind(self, place: Place, offset: int) -> None:
+        """Read a partition again from an offset, as after a lost acknowledgement."""
+        self.committed[place] = min(self.committed[place], offset)
+
+    def rewind_somewhere(self) -> None:
+        """Read some partitions again from somewhere; needs chaos."""
+        assert self.chaos is not None
+        for place in self._inputs():
+            if self.chaos.random() < 0.5:
+                self.rewind(place, self.chaos.randint(0, len(self.topics[place])))
+
+    def views(self) -> Views:
+        """Of each key of each view the state with the greatest version; keys that were removed are absent."""
+        greatest: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
+        removed: set[tuple[str, str]] = set()
+        for place, log in self.topics.items():
+            if place.topic not in VIEWS:
+                continue
+            for record in log:
+                name = (place.topic, record.key.decode())
+                if record.value is None:
+                    removed.add(name)
+                    greatest.pop(name, None)
+                    continue
+                removed.discard(name)
+                published = _Stripped.decode(record.value)
+                told = (published.version, bytes(published.state))
+                if name not in greatest or greatest[name][0] < told[0]:
+                    greatest[name] = told
+        return Views({name: state for name, (_, state) in sorted(greatest.items())})
+
+    def facts(self) -> dict[tuple[str, str, str], Any]:
+        """All live payloads by (agent, entity, identity), as the changelogs tell; versions of events stay."""
+        found: dict[tuple[str, str, str], Any] = {}
+        for derivation in DERIVATIONS:
+            rules = derivation()
+            codec = Codec(rules.payload)
+            for number in range(self.partitions):
+                partition = self._recovered(f"{rules.name}.facts", number, codec)
+                for entity, known in partition.entities.items():
+                    for identity, fact in known.facts.items():
+                        told_by_agent = identity.startswith(CONTRIBUTION_MARK)
+                        if told_by_agent and not fact.payload:
+                            continue
+                        said = fact.payload if told_by_agent else fact
+                        found[rules.name, entity, identity] = said
+        return found
+
+    def two_states_of_one_version(self) -> list[tuple[str, bytes, tuple[int, int]]]:
+        """Whatever was published twice under one version with different states: (topic, key, version)."""
+        seen: dict[tuple[str, bytes, str, tuple[int, int]], bytes] = {}
+        found = []
+        for place, log in self.topics.items():
+            for record in log:
+                if place.topic not in VIEWS | CONTRIBUTIONS or record.value is None:
+                    continue
+                published = _Stripped.decode(record.value)
+                who = json.loads(record.value)["state"].get("contributor", "")
+                known = seen.setdefault((place.topic, record.key, who, published.version), bytes(published.state))
+                if known != bytes(published.state):
+                    found.append((place.topic, record.key, published.version))
+        return found
+
+    def dead(self) -> set[bytes]:
+        """The bytes of all records that became dead letters (as base64 in the letters)."""
+        letters = [json.loads(record.value or b"") for place, log in self.topics.items() for record in log
+                   if place.topic == "dead.letters"]  # fmt: skip
+        return {letter["value"].encode() for letter in letters}
+
+    def is_repeated(self) -> bool:
+        """Whether chance has it that this is sent twice."""
+        return self.chaos is not None and self.chaos.random() < 0.1
+
+    def shuffled(self, records: Iterable[Any]) -> list[Any]:
+        """The records, with chaos in any order."""
+        listed = list(records)
+        if self.chaos is not None:
+            self.chaos.shuffle(listed)
+        return listed
+
+    def _start(self) -> None:
+        running = [Agent(derivation(), self._wire, "nowhere", EPOCH) for derivation in DERIVATIONS]
+        self._readers = {topic: agent for agent in running for topic in agent.inputs}
+
+    def _inputs(self) -> list[Place]:
+        return [Place(topic, number) for topic in self._readers for number in range(self.partitions)]
+
+    async def _recover(self, _: str, changelog: str, number: int, codec: Codec) -> Partition:
+        return self._recovered(changelog, number, codec)
+
+    def _recovered(self, changelog: str, number: int, codec: Codec) -> Partition:
+        """The partition as its changelog tells, some of it compacted, in any order, with repetitions."""
+        rows: Sequence[FetchedRecord] = self.topics[Place(changelog, number)]
+        if self.chaos is not None:
+            last = {row.key: row.offset for row in rows}
+            rows = [row for row in rows if row.offset == last[row.key] or self.chaos.random() < 0.7]
+            rows = self.shuffled([*rows, *(row for row in rows if self.chaos.random() < 0.3)])
+        partition = Partition()
+        for row in rows:
+            partition.recover(row.key, row.value, row.offset, codec)
+        return partition
+
+
+def play(*records: tuple[str, bytes]) -> Views:
+    """What the world sees after these records, fed in this order and processed without any mishap."""
+    network = Network()
+    network.feed(records)
+    network.run()
+    return network.views()
+
+
+def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never has to wait."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise AssertionError("the agent waits for something that is not in this network")
