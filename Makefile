@@ -1,0 +1,53 @@
+# Everything is set up inside the tree: .venv, from requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATA ?= quayside-data
+FOR ?=
+SEED ?= 1
+
+.PHONY: help setup demo test test-kafka lint types check chaos clean dashboards docs
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## Install into .venv (locked dependencies)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Quayside needs Python 3.11 or newer; this is %d.%d. Set PYTHON=python3.x." % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing locked dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## The whole pipeline with a demo supply network (FOR=45 ends it after 45 s)
+	@$(BIN)/quayside up --demo --seed $(SEED) --data $(DATA) $(if $(FOR),--for $(FOR))
+
+test: $(READY) ## The tests; needs no Java
+	@$(BIN)/python -m pytest -q -m "not kafka and not slow"
+
+test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
+	@$(BIN)/python -m pytest -q -m "kafka and not slow"
+
+chaos: $(READY) ## The long crash tests
+	@$(BIN)/python -m pytest -q -m slow
+
+lint: $(READY) ## Format and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY) ## Strict types, tests included
+	@$(BIN)/mypy
+
+check: lint types test ## What a commit has to pass
+
+dashboards: $(READY) ## Write the generated dashboards again
+	@$(BIN)/python -m dashboards.build
+
+docs: $(READY) ## Write the generated documents again
+	@$(BIN)/python -m schemas.contracts docs
+
+clean: ## Remove what was made, the demo's data included
+	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info $(DATA)
