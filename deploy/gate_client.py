@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import clickhouse_connect
@@ -21,14 +21,15 @@ _PATIENCE_S: Final = 60
 
 def gate_client(stack: StackFile) -> Client:
     """A client of the stack's store. Raises Unreachable where it does not answer."""
-    host, _, port = stack.gate.removeprefix("http://").partition(":")
+    place = urlsplit(stack.gate)
     try:
         return clickhouse_connect.get_client(
-            host=host,
-            port=int(port),
+            host=place.hostname or "",
+            port=place.port or 0,
+            secure=place.scheme == "https",
             username=stack.gate_user,
             password=stack.gate_password,
-            database="quayside",
+            database=stack.database,
             autogenerate_session_id=False,
             connect_timeout=5,
             send_receive_timeout=60,
@@ -50,7 +51,7 @@ def raw(stack: StackFile, sql: str, output: str) -> bytes:
 
     Raises WrongInput with the engine's own words, Unreachable where the gate does not answer.
     """
-    address = f"{stack.gate}/?" + urlencode({"database": "quayside", "default_format": output})
+    address = f"{stack.gate}/?" + urlencode({"database": stack.database, "default_format": output})
     credentials = {"X-ClickHouse-User": stack.gate_user, "X-ClickHouse-Key": stack.gate_password}
     request = Request(address, sql.encode(), credentials)  # noqa: S310  # our own gate
     try:

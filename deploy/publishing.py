@@ -19,6 +19,7 @@ from deploy.command.reach import stack_of
 from deploy.door import Door, Line
 from deploy.gate_client import gate_client
 from deploy.publisher import Publisher
+from deploy.settings import Settings
 from deploy.spool import Spooled
 from deploy.stackfile import StackFile, is_alive
 from schemas.derived import encode
@@ -93,7 +94,7 @@ def publish_lines(name: str, data: Path | None, *, wait: bool) -> Published:
     outcome = Published()
     with closing(gate_client(stack)) as store, _opened(name) as file:
         door = Door(store)
-        asyncio.run(_publish(_lines(file, name), door, outcome, name, Publisher(stack.kafka, settings.data / "spool")))
+        asyncio.run(_publish(_lines(file, name), door, outcome, name, _publisher(settings, stack)))
     if wait:
         _settle(stack)
     return outcome
@@ -111,13 +112,18 @@ def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int |
     ]
     if shuffle is not None:
         random.Random(shuffle).shuffle(records)  # noqa: S311  # an order, no secret
-    asyncio.run(_send([*records, *letters], Publisher(stack.kafka, settings.data / "spool")))
+    asyncio.run(_send([*records, *letters], _publisher(settings, stack)))
     if wait:
         _settle(stack)
     odd_file = settings.data / "replays" / f"{file.stem}.odd.json"
     odd_file.parent.mkdir(parents=True, exist_ok=True)
     odd_file.write_text(json.dumps(delivery.report.as_dict(), indent=1, ensure_ascii=False))
     return Replayed(delivery.report, len(records), len(letters), odd_file)
+
+
+def _publisher(settings: Settings, stack: StackFile) -> Publisher:
+    """With a spool where the broker keeps nothing itself."""
+    return Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None)
 
 
 async def _publish(lines: Iterable[Line], door: Door, outcome: Published, name: str, publisher: Publisher) -> None:

@@ -18,6 +18,9 @@ class StackFile:
     gate: str
     gate_user: str
     gate_password: str
+    database: str = "quayside"
+    embedded: bool = True
+    """Whether its records are kept in a spool until the history has them; a Kafka of your own keeps them itself."""
     ready: bool = False
     gateway: str | None = None
     grafana: str | None = None

@@ -13,7 +13,7 @@ While the store fails it tries again with growing pauses and drops nothing.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -208,49 +208,44 @@ class History:
             if storing is not None:
                 await storing
 
-    async def _fetch(self) -> list[Any]:
-        """What has come; nothing if nothing has within the batch time."""
+    async def _fetch(self) -> list[tuple[Any, list[Any]]]:
+        """What has come, by partition and in its order; nothing if nothing has within the batch time."""
         limit, wait = self._batch_records, self._batch_ms
         clock = asyncio.get_running_loop().time
-        records: list[Any] = []
-        until = 0.0
-        while len(records) < limit and not self._stopping.is_set():
-            left = int((until - clock()) * 1_000) if records else wait
+        fetched: list[tuple[Any, list[Any]]] = []
+        count, until = 0, 0.0
+        while count < limit and not self._stopping.is_set():
+            left = int((until - clock()) * 1_000) if fetched else wait
             if left <= 0:
                 break
             try:
-                found = await self._consumer.getmany(timeout_ms=left, max_records=limit - len(records))
+                found = await self._consumer.getmany(timeout_ms=left, max_records=limit - count)
             except KafkaError as error:
                 if not error.retriable:
                     raise Unreachable(_unreachable(self._bootstrap, error)) from error
                 self._failed(error)
                 await self._pause(1.0)
                 continue
-            if found and not records:
+            if found and not fetched:
                 until = clock() + wait / 1_000
-            for part in found.values():
-                records.extend(part)
-        return records
+            fetched.extend(found.items())
+            count += sum(map(len, found.values()))
+        return fetched
 
-    def _batch(self, fetched: Sequence[Any]) -> tuple[Batch, dict[Any, int]]:
+    def _batch(self, fetched: Iterable[tuple[Any, Sequence[Any]]]) -> tuple[Batch, dict[Any, int]]:
         """Rows of what was fetched, and the offsets to commit once they are stored."""
         batch = Batch()
         ends: dict[Any, int] = {}
         epoch, home, findings = self._epoch, self._store_id, self._findings
-        for found in fetched:
-            record = Record(
-                epoch,
-                found.topic,
-                found.partition,
-                found.offset,
-                found.timestamp or 0,
-                found.key,
-                found.value,
-                found.headers,
-            )
-            batch.add(rows_of(record, home, findings))
-            ends[TopicPartition(found.topic, found.partition)] = found.offset + 1
-        self.counters.records += len(fetched)
+        for place, records in fetched:
+            for one in records:
+                appended_at = one.timestamp or 0
+                record = Record(
+                    epoch, place.topic, place.partition, one.offset, appended_at, one.key, one.value, one.headers
+                )
+                batch.add(rows_of(record, home, findings))
+            ends[place] = records[-1].offset + 1
+            self.counters.records += len(records)
         return batch, ends
 
     async def _store(self, batch: Batch, ends: Mapping[Any, int]) -> bool:

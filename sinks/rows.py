@@ -68,9 +68,8 @@ def rows_of(record: Record, store_id: str, findings: Findings = no_findings) -> 
 
 def _fact(record: Record, store_id: str, findings: Findings) -> tuple[Placed, ...]:
     again: tuple[Placed, ...] = ()
-    headers = [(name, value) for name, value in record.headers if value is not None]
-    origin = origin_of(headers, record.appended_at) if headers else None
-    if origin is not None and _plausible(origin, record.topic):
+    origin = _origin(record) if record.headers else None
+    if origin is not None:
         first = origin.coordinate
         place = (first.epoch, first.partition, first.offset)
         again = ((REPLAYED.name, (record.epoch, record.topic, record.partition, record.offset, *place)),)
@@ -233,9 +232,13 @@ def _source(value: bytes) -> str:
 _INT64: Final = 2**63
 
 
-def _plausible(origin: Origin, topic: str) -> bool:
-    """Whether an origin can be one: a header that somebody made up must not stop the sink."""
-    return origin.coordinate.topic == topic and _in_range(origin.coordinate, origin.appended_at)
+def _origin(record: Record) -> Origin | None:
+    """The record's origin, if it can be one: a header that somebody made up must not stop the sink."""
+    headers = [(name, value) for name, value in record.headers if value is not None]
+    origin = origin_of(headers, record.appended_at)
+    if origin is None or origin.coordinate.topic != record.topic:
+        return None
+    return origin if _in_range(origin.coordinate, origin.appended_at) else None
 
 
 def _in_range(place: Coordinate, appended_at: int) -> bool:

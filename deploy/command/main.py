@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from deploy.command import operate, processes, publish, query, topics
+from deploy.command import dashboards, operate, processes, publish, query, topics
 from schemas.errors import QuaysideError
 
 app = typer.Typer(
@@ -16,12 +16,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 operate.register(app)
 publish.register(app)
 query.register(app)
 topics.register(app)
+dashboards.register(app)
 processes.register(app)
 
 

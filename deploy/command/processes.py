@@ -13,6 +13,7 @@ _Epoch = Annotated[int | None, typer.Option("--epoch", hidden=True)]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("worker")(worker)
+    app.command("sink")(sink)
     app.command("store", hidden=True)(store)
     app.command("demo-feed", hidden=True)(demo_feed)
 
@@ -54,6 +55,24 @@ def worker(
             loglevel="warn",
         )
     )
+
+
+def sink(*, data: Data = None) -> None:
+    """Run the history sink into a ClickHouse of your own, until a signal.
+
+    \b
+    Example: QUAYSIDE_KAFKA=localhost:9092 QUAYSIDE_CLICKHOUSE=http://default@localhost:8123/quayside quayside sink
+    """
+    from deploy.command.reach import servers
+    from deploy.server_sink import run
+    from deploy.settings import load
+    from schemas.errors import WrongInput
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stack = servers(load(data=data))
+    if stack is None:
+        raise WrongInput("Set QUAYSIDE_KAFKA and QUAYSIDE_CLICKHOUSE; without them `quayside up` runs its own.")
+    run(stack)
 
 
 def store(

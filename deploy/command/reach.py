@@ -1,9 +1,15 @@
-"""Which broker and which store a command talks to."""
+"""Which broker and which store a command talks to.
 
+With QUAYSIDE_KAFKA and QUAYSIDE_CLICKHOUSE both set, those; else the stack that runs on the data directory.
+"""
+
+import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from deploy.settings import Settings, load
 from deploy.stackfile import StackFile, require_running
+from schemas.errors import WrongInput
 
 
 def bootstrap_of(data: Path | None) -> str:
@@ -13,6 +19,30 @@ def bootstrap_of(data: Path | None) -> str:
 
 
 def stack_of(data: Path | None) -> tuple[Settings, StackFile]:
-    """The settings and the running stack. Raises Unreachable where none runs."""
+    """The settings, and where broker and store are. Raises Unreachable where no stack runs."""
     settings = load(data=data)
-    return settings, require_running(settings.data)
+    return settings, servers(settings) or require_running(settings.data)
+
+
+def servers(settings: Settings) -> StackFile | None:
+    """Your own servers, described as a stack is; None unless both are set. Raises WrongInput."""
+    if settings.kafka is None or settings.clickhouse is None:
+        return None
+    place = urlsplit(settings.clickhouse)
+    if place.scheme not in {"http", "https"} or not place.hostname:
+        raise WrongInput(
+            f"QUAYSIDE_CLICKHOUSE {place.scheme}://{place.hostname or ''} is no address: write "
+            "http://user:password@host:8123/database."
+        )
+    port = place.port or (8443 if place.scheme == "https" else 8123)
+    return StackFile(
+        pid=os.getpid(),
+        epoch=settings.epoch,
+        kafka=settings.kafka,
+        gate=f"{place.scheme}://{place.hostname}:{port}",
+        gate_user=unquote(place.username or "default"),
+        gate_password=unquote(place.password or ""),
+        database=place.path.strip("/") or "quayside",
+        embedded=False,
+        ready=True,
+    )

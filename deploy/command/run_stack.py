@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from dashboards.provisioning import GateAddress, environment, write_provisioning
+from dashboards.provisioning import environment, write_provisioning
 from deploy import grafana
 from deploy.command.options import print_json
+from deploy.dashboard_addresses import gate_address
 from deploy.embedded import Demo, unwritable
 from deploy.gate_client import gate_client, rows
 from deploy.settings import Settings
@@ -209,9 +210,7 @@ def _start_grafana(settings: Settings, supervisor: Supervisor, screen: _Screen) 
         return None
     if installation.lack is not None:
         screen.say(f"grafana: {installation.lack}")
-    stack = supervisor.stack.stack_file()
-    host, _, port = stack.gate.removeprefix("http://").partition(":")
-    gate = GateAddress(host, int(port), stack.gate_user, stack.gate_password)
+    gate = gate_address(supervisor.stack.stack_file())
     folder = supervisor.stack.data / "grafana"
     try:
         write_provisioning(folder / "provisioning", gate, settings.webhook)

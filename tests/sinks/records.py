@@ -23,8 +23,8 @@ _OFFSETS: Final = itertools.count()
 
 def record(topic: str, value: bytes | None, **place: Any) -> Record:
     """A record of a topic, by default of epoch 1 and at an offset of its own."""
-    place = {"epoch": 1, "partition": 0, "offset": next(_OFFSETS), "appended_at": NOON, "key": b"k"} | place
-    return Record(topic=topic, value=value, **place)
+    base: dict[str, Any] = {"epoch": 1, "partition": 0, "offset": next(_OFFSETS), "appended_at": NOON, "key": b"k"}
+    return Record(topic=topic, value=value, **(base | place))
 
 
 def event(topic: str, said: dict[str, Any], **place: Any) -> Record:

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from clickhouse_connect.driver.client import Client
 
+from deploy.broker import free_port
 from schemas.coordinates import Coordinate, Origin
 from schemas.derived import OrderStatus
 from schemas.errors import Unreachable, WrongInput
@@ -21,7 +22,7 @@ from sinks.migrate import store_id
 from sinks.replay import replay
 from sinks.rows import Record
 from streams.administration import create_topics
-from tests.brokers import NoKafka, free_port, running_kafka, running_tansu
+from tests.brokers import NoKafka, running_kafka, running_tansu
 from tests.sinks.records import NOON, column, event, milestone, record, state
 
 ROOT: Final = Path(__file__).parents[2]

@@ -334,7 +334,7 @@ def test_lines_are_late_by_their_own_promise_else_by_that_of_the_shipment(shown:
 
 
 def test_a_position_is_shown_in_degrees(shown: Client) -> None:
-    where = {"latitude_micros": 52_520_008, "longitude_micros": -13_404_954, "seen_at": NOON}
+    where: dict[str, Any] = {"latitude_micros": 52_520_008, "longitude_micros": -13_404_954, "seen_at": NOON}
     write(shown, state("shipment.status", shipment("S1", **where)), state("shipment.status", shipment("S2")))
     found = rows(shown, "SELECT latitude, longitude FROM shipments_now ORDER BY shipment_id")
     assert found == [{"latitude": 52.520008, "longitude": -13.404954}, {"latitude": None, "longitude": None}]
