@@ -248,7 +248,8 @@ def _published() -> str:
 def _saying(topic: Topic) -> str:
     """The first sentence of the record's docstring, without the topic's name before it."""
     said = cleandoc(getattr(derived, topic.payload).__doc__).partition("\n")[0]
-    return said.removeprefix(f"{topic.name}: ")
+    said = said.removeprefix(f"{topic.name}: ")
+    return said[:1].upper() + said[1:]
 
 
 def _said(model: type[BaseModel]) -> str:

@@ -1,8 +1,9 @@
 """JSON Schema (draft 2020-12) of events and of derived records, made from their models.
 
-Promise of an event's schema: what it takes, `schemas.wire.read` takes, if the dates exist, a number has no more
-decimals than its field allows, and clocks are right. `read` takes a little more (such as `1e3` as the text of a
-quantity, or a time without seconds); nobody should lean on that. The keywords used mean the same in draft 7.
+Promise of an event's schema: what it takes, `schemas.wire.read` takes, provided that dates and times exist, numbers
+have no more decimals than their field allows (an integer none, not even `.0`), the record is not too large, and clocks
+are right. `read` takes a little more (such as `1e3` as the text of a quantity, or a time without seconds); nobody
+should lean on that. The keywords used mean the same in draft 7.
 """
 
 from collections.abc import Iterable
@@ -54,12 +55,8 @@ def event_schema(kind: str, major: str) -> dict[str, Any]:
 def derived_schema(topic: Topic, major: str) -> dict[str, Any]:
     """The JSON Schema of what stands on a topic of contributions, views or accounts."""
     schema, definitions = _record(topic, "#/$defs/{name}")
-    return {
-        "$schema": DIALECT,
-        "$id": f"urn:quayside:derived:{topic.payload}:v{major}",
-        **schema,
-        "$defs": definitions,
-    }
+    head = {"$schema": DIALECT, "$id": f"urn:quayside:derived:{topic.payload}:v{major}"}
+    return {**head, **schema, **({"$defs": definitions} if definitions else {})}
 
 
 def components() -> dict[str, dict[str, Any]]:
@@ -112,7 +109,8 @@ class _Generator(GenerateJsonSchema):
             return rf"^{sign}(?:{_BELOW[int(greatest)]}{fraction}|{int(greatest)}(?:\.0{{1,{decimals}}})?)$"
         digits = len(str(int(schema["lt"]))) - 1
         if schema.get("gt") == 0:
-            small = "|".join(rf"0{{{zeros}}}[1-9][0-9]{{0,{decimals - zeros - 1}}}" for zeros in range(decimals))
+            rests = [f"[0-9]{{0,{rest}}}" if rest else "" for rest in reversed(range(decimals))]
+            small = "|".join("0" * zeros + "[1-9]" + rest for zeros, rest in enumerate(rests))
             return rf"^(?:[1-9][0-9]{{0,{digits - 1}}}{fraction}|0\.(?:{small}))$"
         return rf"^{sign}[0-9]{{1,{digits}}}{fraction}$"
 

@@ -55,10 +55,10 @@ MEANINGS: Final[dict[str, str]] = {
     "MilestoneReported.milestone": "Which milestone; see the list below.",
     "MilestoneReported.classifier": "Whether `occurred_at` is when it was planned, is now estimated, or did happen.",
     "MilestoneReported.leg": "The part of the journey, counted from 1.",
-    "MilestoneReported.location": "Where: a UN/LOCODE, a GLN or a name of your own. Lead times of legs run between these.",
+    "MilestoneReported.location": "Where: UN/LOCODE, GLN or another name. Lead times of legs run between these.",
     "MilestoneReported.mode": "Means of transport.",
-    "MilestoneReported.destination": "Where the goods go: the same name as `site` in warehouse.events, where they are then "
-    "shown as in transit.",
+    "MilestoneReported.destination": "Where the goods go: the same name as `site` in warehouse.events; there "
+    "they are shown as in transit.",
     "MilestoneReported.promised_at": "By when the shipment was promised to be delivered; the last one told counts.",
     "MilestoneReported.lines": "What is in the shipment; on `delivered` and `returned`, what was handed over there. "
     "A delivery that names no lines delivers all.",

@@ -36,7 +36,7 @@ class Origin:
         return ORIGIN_HEADER, text.encode()
 
 
-def origin_of(headers: Iterable[tuple[str, bytes]], appended_at: int) -> Origin | None:
+def origin_of(headers: Iterable[tuple[str, bytes | None]], appended_at: int) -> Origin | None:
     """The origin that a record's headers tell, or None for a record that is no replay.
 
     An append time later than the record's own (`appended_at`, ms) is not believed, nor is a header that
@@ -45,7 +45,7 @@ def origin_of(headers: Iterable[tuple[str, bytes]], appended_at: int) -> Origin 
     for name, value in headers:
         if name != ORIGIN_HEADER:
             continue
-        parts = value.decode("utf-8", "replace").split("/")
+        parts = (value or b"").decode("utf-8", "replace").split("/")
         try:
             epoch, topic, partition, offset, first, store_id = parts
             origin = Origin(Coordinate(int(epoch), topic, int(partition), int(offset)), int(first), store_id)

@@ -44,6 +44,15 @@ class _Screen:
 
     console: Console
 
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A spinner while something takes its time, on a terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with self.console.status(what):
+            yield
+
     def say(self, sentence: str) -> None:
         """One line of news."""
         self.console.print(sentence, highlight=False, soft_wrap=True)
@@ -58,7 +67,8 @@ def foreground(settings: Settings, demo: Demo | None, *, seconds: float | None, 
         supervisor = Supervisor(settings, demo, screen.say)
         shown: grafana.Running | None = None
         try:
-            supervisor.start()
+            with screen.waiting("starting: broker, store, history, worker"):
+                supervisor.start()
             shown = _start_grafana(settings, supervisor, screen)
             _run(supervisor, screen, began, until, demo, shown, as_json=as_json)
         except _Stop:
@@ -114,8 +124,9 @@ def _run(
     stack = supervisor.stack
     address = shown.control_tower if shown else None
     with closing(gate_client(stack.stack_file())) as client:
-        while not _is_ready(client, demo):
-            _pause(supervisor, until)
+        with screen.waiting("waiting for the first stock position" if demo else "waiting for the store"):
+            while not _is_ready(client, demo):
+                _pause(supervisor, until)
         stack.describe(ready=True, grafana=address)
         screen.say(f"ready in {time.monotonic() - began:.1f} s")
         _announce(screen, stack.stack_file(), address)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -68,8 +67,3 @@ def only(client: Client, sql: str) -> dict[str, Any]:
 def column(client: Client, sql: str) -> list[Any]:
     """The first column of what a query answers."""
     return [first for first, *_ in client.query(sql).result_rows]
-
-
-def merged_any_order(records: Iterable[Record]) -> list[Record]:
-    """The records in their reverse order, each twice."""
-    return [one for one in reversed(list(records)) for _ in range(2)]

@@ -8,26 +8,36 @@ stand in any order, twice, or compacted. `Network.views` is what the world sees 
 
 import json
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 from unittest.mock import patch
 
 import msgspec
 
-from schemas.derived import ExceptionSet, ExceptionState, LeadStats, OrderStatus, Published, ShipmentStatus
-from schemas.derived import StockPosition as Position
+from schemas.derived import (
+    DeadLetter,
+    ExceptionSet,
+    ExceptionState,
+    LeadStats,
+    OrderStatus,
+    Published,
+    ShipmentStatus,
+    StockPosition,
+    encode,
+)
 from schemas.times import DAY_MS, to_ms
 from schemas.topics import of_kind
 from schemas.wire import Rejection, read
 from streams import agent as agents
 from streams.agent import Agent
+from streams.agents import DERIVATIONS
 from streams.facts import CONTRIBUTION_MARK
 from streams.rows import Codec
 from streams.sending import Record, Sender, partition_of
 from streams.table import Partition
-from streams.worker import DERIVATIONS
 from tests.strategies import START
 
 ARRIVAL: Final = to_ms(START) + 400 * DAY_MS
@@ -75,9 +85,9 @@ class Views:
         """A shipment's status."""
         return self._state("shipment.status", shipment_id, ShipmentStatus)
 
-    def stock(self, site: str, item: str) -> Position:
+    def stock(self, site: str, item: str) -> StockPosition:
         """A stock position."""
-        return self._state("stock.positions", f"{site}|{item}", Position)
+        return self._state("stock.positions", f"{site}|{item}", StockPosition)
 
     def lead(self, measure: str, route: str) -> LeadStats:
         """The statistic of a route."""
@@ -87,6 +97,10 @@ class Views:
         """The open exceptions of an entity (`shipment/ID`, `stock/SITE|ITEM`), by kind."""
         complete = self._state("exceptions", entity, ExceptionSet).exceptions
         return {exception.kind: exception for exception in complete}
+
+    def saying(self) -> dict[tuple[str, str], bytes]:
+        """The states that say something: not what is derived where nothing (more) is known."""
+        return {name: state for name, state in self.states.items() if state not in _nothing(*name)}
 
     def keys(self, topic: str) -> set[str]:
         """The keys that a view has states for."""
@@ -217,21 +231,15 @@ class Network:
     def views(self) -> Views:
         """Of each key of each view the state with the greatest version; keys that were removed are absent."""
         greatest: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
-        removed: set[tuple[str, str]] = set()
-        for place, log in self.topics.items():
-            if place.topic not in VIEWS:
+        for record in self._records(VIEWS):
+            name = (record.topic, record.key.decode())
+            if record.value is None:
+                greatest.pop(name, None)
                 continue
-            for record in log:
-                name = (place.topic, record.key.decode())
-                if record.value is None:
-                    removed.add(name)
-                    greatest.pop(name, None)
-                    continue
-                removed.discard(name)
-                published = _Stripped.decode(record.value)
-                told = (published.version, bytes(published.state))
-                if name not in greatest or greatest[name][0] < told[0]:
-                    greatest[name] = told
+            published = _Stripped.decode(record.value)
+            told = (published.version, bytes(published.state))
+            if name not in greatest or greatest[name][0] < told[0]:
+                greatest[name] = told
         return Views({name: state for name, (_, state) in sorted(greatest.items())})
 
     def facts(self) -> dict[tuple[str, str, str], Any]:
@@ -255,22 +263,20 @@ class Network:
         """Whatever was published twice under one version with different states: (topic, key, version)."""
         seen: dict[tuple[str, bytes, str, tuple[int, int]], bytes] = {}
         found = []
-        for place, log in self.topics.items():
-            for record in log:
-                if place.topic not in VIEWS | CONTRIBUTIONS or record.value is None:
-                    continue
-                published = _Stripped.decode(record.value)
-                who = json.loads(record.value)["state"].get("contributor", "")
-                known = seen.setdefault((place.topic, record.key, who, published.version), bytes(published.state))
-                if known != bytes(published.state):
-                    found.append((place.topic, record.key, published.version))
+        for record in self._records(VIEWS | CONTRIBUTIONS):
+            if record.value is None:
+                continue
+            published = _Stripped.decode(record.value)
+            state = bytes(published.state)
+            who = json.loads(state).get("contributor", "")
+            if seen.setdefault((record.topic, record.key, who, published.version), state) != state:
+                found.append((record.topic, record.key, published.version))
         return found
 
-    def dead(self) -> set[bytes]:
-        """The bytes of all records that became dead letters (as base64 in the letters)."""
-        letters = [json.loads(record.value or b"") for place, log in self.topics.items() for record in log
-                   if place.topic == "dead.letters"]  # fmt: skip
-        return {letter["value"].encode() for letter in letters}
+    def dead(self) -> list[DeadLetter]:
+        """All dead letters, repeated ones once."""
+        decode = msgspec.json.Decoder(DeadLetter).decode
+        return list({decode(record.value or b""): None for record in self._records({"dead.letters"})})
 
     def is_repeated(self) -> bool:
         """Whether chance has it that this is sent twice."""
@@ -289,6 +295,11 @@ class Network:
 
     def _inputs(self) -> list[Place]:
         return [Place(topic, number) for topic in self._readers for number in range(self.partitions)]
+
+    def _records(self, topics: Collection[str]) -> Iterator[FetchedRecord]:
+        for place in sorted(self.topics):
+            if place.topic in topics:
+                yield from self.topics[place]
 
     async def _recover(self, _: str, changelog: str, number: int, codec: Codec) -> Partition:
         return self._recovered(changelog, number, codec)
@@ -312,6 +323,14 @@ def play(*records: tuple[str, bytes]) -> Views:
     network.feed(records)
     network.run()
     return network.views()
+
+
+@lru_cache(maxsize=10_000)
+def _nothing(topic: str, key: str) -> frozenset[bytes]:
+    """What a view says under a key when no facts are behind it."""
+    entities = (key, key.partition("/")[2])
+    views = [view for rules in DERIVATIONS for entity in entities for view in rules().derive(entity, {}).views]
+    return frozenset(encode(view.state) for view in views if (view.topic, view.key) == (topic, key))
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

@@ -52,7 +52,11 @@ class LeadOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The outcomes. Keys: `site|item` (only where something moved), shipment, (order, line), `measure|route`."""
+    """The outcomes, where there are any.
+
+    Keys: `site|item` where something moved, shipments of which a milestone was told, (order, line), and
+    `measure|route` with a lead time that is not negative.
+    """
 
     on_hand: Mapping[str, int]
     shipments: Mapping[str, Outcome]
@@ -89,7 +93,7 @@ def expected(records: Iterable[tuple[str, bytes]]) -> Expected:
     counted = {route: [duration for duration in seen if duration >= 0] for route, seen in leads.items()}
     return Expected(
         on_hand=on_hand,
-        shipments={key: shipment.outcome() for key, shipment in shipments.items()},
+        shipments={key: shipment.outcome() for key, shipment in shipments.items() if shipment.said},
         lines=lines,
         leads={route: LeadOutcome(len(seen), sum(seen)) for route, seen in counted.items() if seen},
     )

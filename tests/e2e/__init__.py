@@ -1,0 +1,1 @@
+"""The real `quayside` command on real processes, as people run it."""
