@@ -164,14 +164,12 @@ def _record(topic: Topic, reference: str) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _tidy(schema: Any) -> Any:
-    """Say the same so that every draft from 7 on, and every dialect of patterns, reads it alike."""
+    """Say the same so that every draft from 7 on reads it alike."""
     if isinstance(schema, list):
         return [_tidy(part) for part in schema]
     if not isinstance(schema, dict):
         return deepcopy(schema)
     tidy = {name: _tidy(part) for name, part in schema.items()}
-    if isinstance(tidy.get("pattern"), str):
-        tidy["pattern"] = tidy["pattern"].replace(r"\d", "[0-9]")  # which digits \d means depends on the dialect
     if isinstance(tidy.get("description"), str):
         tidy["description"] = cleandoc(tidy["description"])
     if "patternProperties" in tidy:

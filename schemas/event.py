@@ -9,7 +9,13 @@ from schemas.times import due_ms, to_ms
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f|>]+$")]
 """A name that becomes part of a key: no control characters, no `|` (joins keys), no `>` (joins lanes)."""
 
-Item = Annotated[str, Field(max_length=300, pattern=r"^(?:[0-9]{8}|[0-9]{12,14}|[^\x00-\x1f\x7f|>:]+:[^\x00-\x1f\x7f]+)$")]
+Item = Annotated[
+    str,
+    Field(
+        max_length=300,
+        pattern=r"^(?:[0-9]{8}|[0-9]{12,14}|[^\x00-\x1f\x7f|>:]+:[^\x00-\x1f\x7f]+)$",
+    ),
+]
 """An item, unique in the world: a GTIN, or `owner:code`. Last in every key, so a code may hold `|`."""
 
 Text = Annotated[str, Field(max_length=2_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]

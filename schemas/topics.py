@@ -91,9 +91,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         purpose="observed lead times",
     ),
     *(
-        Topic(
-            f"{agent}.facts", "state", "fact row", "streams.rows", None, compacted=True, purpose="changelog"
-        )
+        Topic(f"{agent}.facts", "state", "fact row", "streams.rows", None, compacted=True, purpose="changelog")
         for agent in ("orders", "shipments", "stock", "leads")
     ),
     Topic(
@@ -105,9 +103,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         compacted=True,
         purpose="an order and its lines",
     ),
-    Topic(
-        "shipment.status", "view", "shipment_id", "ShipmentStatus", None, compacted=True, purpose="a shipment"
-    ),
+    Topic("shipment.status", "view", "shipment_id", "ShipmentStatus", None, compacted=True, purpose="a shipment"),
     Topic(
         "stock.positions",
         "view",

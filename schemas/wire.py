@@ -108,9 +108,7 @@ def _rejection(topic: str, raw: bytes, error: ValidationError) -> Rejection:
     first = problems[0]
     if first["type"] == "json_invalid":
         detail = str(first.get("ctx", {}).get("error", "not valid JSON"))
-        return Rejection(
-            "not_json", f"The record is not JSON: {detail}. Send one JSON object in UTF-8 per record."
-        )
+        return Rejection("not_json", f"The record is not JSON: {detail}. Send one JSON object in UTF-8 per record.")
     if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         return _unknown_type(topic, raw)
     if first["type"] in {"model_type", "model_attributes_type", "dict_type"} and len(first["loc"]) <= 1:
@@ -158,9 +156,7 @@ def _sentence(problem: ErrorDetails, more: int) -> str:
     elif kind == "extra_forbidden":
         sentence = f"{path} is not a field of this event: take it out, or put it under `attributes`"
     elif kind == "timezone_aware":
-        sentence = (
-            f"{path} {shown} has no UTC offset: write it with one, as in 2026-11-22T10:00:00Z or ...+02:00"
-        )
+        sentence = f"{path} {shown} has no UTC offset: write it with one, as in 2026-11-22T10:00:00Z or ...+02:00"
     elif kind.startswith("datetime"):
         sentence = f"{path} {shown} is not an RFC 3339 time: write it as in 2026-11-22T10:00:00+02:00"
     elif kind == "string_pattern_mismatch" and path.endswith("item"):

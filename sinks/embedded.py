@@ -65,9 +65,7 @@ class Session:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def ask(
-        self, sql: str | bytes, fmt: str = "TabSeparated", parameters: Mapping[str, str] | None = None
-    ) -> Answer:
+    def ask(self, sql: str | bytes, fmt: str = "TabSeparated", parameters: Mapping[str, str] | None = None) -> Answer:
         """Run one statement and return its whole result.
 
         Args:
@@ -111,9 +109,7 @@ class EmbeddedStore:
             self._writer = self._client(async_insert=0)  # else an insert returns before it is on disk
         except (RuntimeError, ClickHouseError) as error:
             self._anchor.close()
-            raise Unreachable(
-                f"The store at {self.path} opens but does not answer: {_message(error)}"
-            ) from error
+            raise Unreachable(f"The store at {self.path} opens but does not answer: {_message(error)}") from error
 
     @property
     def writer(self) -> Client:
@@ -142,9 +138,7 @@ class EmbeddedStore:
                     client.close()
 
     @contextmanager
-    def session(
-        self, settings: Mapping[str, str | float] | None = None, database: str = DATABASE
-    ) -> Iterator[Session]:
+    def session(self, settings: Mapping[str, str | float] | None = None, database: str = DATABASE) -> Iterator[Session]:
         """Open a session of its own with `readonly=1`: no writes, and no setting can be changed from inside.
 
         Takes about 1 ms, so that nothing one question sets is there for the next. Safe from any thread.
@@ -204,13 +198,9 @@ def _prepare(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WrongInput(
-            f"The store's directory {path} cannot be made ({error.strerror}); choose another."
-        ) from error
+        raise WrongInput(f"The store's directory {path} cannot be made ({error.strerror}); choose another.") from error
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise WrongInput(
-            f"The store's directory {path} cannot be written; mend its permissions or choose another."
-        )
+        raise WrongInput(f"The store's directory {path} cannot be written; mend its permissions or choose another.")
     _refuse_held(path)
 
 

@@ -157,15 +157,11 @@ class _Door:
             return await _ping(request)
         if not self._admits(request):
             reason = "Authentication failed: password is incorrect, or there is no user with such name."
-            return _failure(
-                _error(_AUTHENTICATION_FAILED, reason, "AUTHENTICATION_FAILED"), query_id, status=401
-            )
+            return _failure(_error(_AUTHENTICATION_FAILED, reason, "AUTHENTICATION_FAILED"), query_id, status=401)
         try:
             question = await _read(request, query_id)
             if self._under_way >= self._readers * _WAITING_PER_READER:
-                raise _error(
-                    _TOO_MANY_QUERIES, "Too many simultaneous queries.", "TOO_MANY_SIMULTANEOUS_QUERIES"
-                )
+                raise _error(_TOO_MANY_QUERIES, "Too many simultaneous queries.", "TOO_MANY_SIMULTANEOUS_QUERIES")
             self._under_way += 1
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, question)
@@ -185,9 +181,7 @@ class _Door:
             if question.torn:
                 raise _error(SYNTAX_ERROR, "The query is not UTF-8.", "SYNTAX_ERROR")
             fmt, mime = self._rules.format(statement.fmt or fmt)
-            block = (
-                native_greeting(session, statement, _revision(question.fields)) if fmt == "Native" else None
-            )
+            block = native_greeting(session, statement, _revision(question.fields)) if fmt == "Native" else None
             headers = {hdrs.CONTENT_TYPE: mime, "X-ClickHouse-Format": fmt}
             if block is None:
                 text = rewritten(statement).encode("utf-8", errors="surrogateescape")

@@ -59,9 +59,7 @@ _TOKEN = re.compile(
     r"""'(?:[^'\\]|\\.|'')*' | `(?:[^`\\]|\\.|``)*` | "(?:[^"\\]|\\.|"")*" | \d[\w.]* | \w+ | \S""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\0": "\\0"}
-)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\0": "\\0"})
 _SCOPE = re.compile(r":? ?In scope SELECT formatQuerySingleLine\(.*\)\. \((\w+)\)\s*$", re.DOTALL)
 
 

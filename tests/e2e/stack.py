@@ -226,5 +226,3 @@ def new_stack(data: Path, **settings: str) -> Iterator[Stack]:
         yield stack
     finally:
         stack.close()
-
-

@@ -359,7 +359,7 @@ def test_the_limits_of_numbers_fit_their_schema(name: str, text: str) -> None:
 @given(st.data())
 def test_every_item_that_the_schema_takes_is_read(data: st.DataObject) -> None:
     pattern = type_schema(Item)["pattern"]
-    assert r"\d" not in pattern
+    assert r"\d" not in pattern  # which digits it means depends on who reads it
     text = data.draw(st.from_regex(re.sub(r"\$$", r"\\Z", pattern)).filter(lambda item: len(item) <= 300))
     TypeAdapter[str](Item).validate_json(json.dumps(text))
 

@@ -48,8 +48,7 @@ async def serve(path: Path) -> None:
     """Open the store and the gate and obey stdin."""
     with EmbeddedStore(path) as store:
         store.writer.command(
-            "CREATE TABLE shipments (id UInt64, lane String, at DateTime64(3, 'UTC')) "
-            "ENGINE = MergeTree ORDER BY id"
+            "CREATE TABLE shipments (id UInt64, lane String, at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY id"
         )
         store.writer.command(
             "INSERT INTO shipments VALUES (1, 'CNSHA-NLRTM', '2024-05-01 10:00:00.250'), "

@@ -163,9 +163,7 @@ def test_a_path_that_is_no_directory_is_refused(tmp_path: Path) -> None:
         EmbeddedStore(tmp_path / "what?")
 
 
-def test_a_directory_that_cannot_be_written_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Said by os.access, not by the permissions: root may write anywhere.
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(WrongInput, match="cannot be written"):

@@ -94,12 +94,8 @@ def test_ping_needs_no_password(door: Gate) -> None:
     assert requests.get(door.url, timeout=60).text == "Ok.\n"
 
 
-@pytest.mark.parametrize(
-    "credentials", [None, ("default", "wrong"), ("somebody", PASSWORD), ("default", ""), ("", "")]
-)
-def test_without_the_right_password_there_is_no_answer(
-    door: Gate, credentials: tuple[str, str] | None
-) -> None:
+@pytest.mark.parametrize("credentials", [None, ("default", "wrong"), ("somebody", PASSWORD), ("default", ""), ("", "")])
+def test_without_the_right_password_there_is_no_answer(door: Gate, credentials: tuple[str, str] | None) -> None:
     answer = requests.post(door.url, data="SELECT 1", auth=credentials, timeout=60)
     assert answer.status_code == 401
     assert answer.text.startswith("Code: 516. DB::Exception: ")
@@ -485,9 +481,7 @@ def test_clickhouse_connect_reads(client: Client) -> None:
     assert rows == [("NLRTM-DEHAM",)]
     assert client.query("SELECT id FROM shipments WHERE lane = %(lane)s", {"lane": "x"}).result_rows == []
     assert client.query_np("SELECT number FROM numbers(3)").tolist() == [[0], [1], [2]]
-    assert client.query_arrow("SELECT lane FROM shipments WHERE id = 1").to_pydict() == {
-        "lane": ["CNSHA-NLRTM"]
-    }
+    assert client.query_arrow("SELECT lane FROM shipments WHERE id = 1").to_pydict() == {"lane": ["CNSHA-NLRTM"]}
     assert client.query("SELECT id, at FROM shipments LIMIT 0").column_names == ("id", "at")
     assert client.query("SELECT number FROM numbers(50000)").row_count == 50_000
 
