@@ -1,6 +1,7 @@
 """What the agents publish: contributions to each other, and views, whole per key, with a version.
 
-All are JSON objects `{"version": [epoch, offset], "state": {...}}`; `state` is one of the structs here.
+Views and contributions are JSON objects `{"version": [epoch, offset], "state": {...}}`; `state` is one of the structs
+here. Dead letters and late records have no version: each is said once, by itself.
 Integers throughout: times in ms since the epoch, quantities in thousandths, degrees in millionths.
 Of several records with one key the greatest version counts.
 """

@@ -1,8 +1,10 @@
 """What every event says, whatever its type, and the checked text types that events are made of."""
 
-from typing import Annotated, ClassVar, Literal
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from schemas.times import due_ms, to_ms
 
@@ -29,6 +31,17 @@ Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 Unit = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00-\x20\x7f|>]+$")]
 """Unit of measure, as the parties agreed it (UN/ECE Recommendation 20 codes, `pack`, `pallet`, ...)."""
+
+
+def _dated(value: Any) -> Any:
+    """Refuse numbers and digits alone, which pydantic would take for seconds since the epoch."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and value[4:5] == "-"):
+        raise PydanticCustomError("datetime_parsing", "not an RFC 3339 time")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated)]
+"""An RFC 3339 time with an offset, kept as it was said."""
 
 Precision = Literal["instant", "day"]
 
@@ -62,8 +75,8 @@ class Event(Part):
 
     event_id: Label
     source: Label
-    occurred_at: AwareDatetime
-    recorded_at: AwareDatetime
+    occurred_at: Moment
+    recorded_at: Moment
     retracted: bool = False
     precision: Precision = "instant"
     zone_assumed: bool = False

@@ -2,9 +2,9 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.event import Event, Label, Text
+from schemas.event import Event, Label, Moment, Text
 
 TOPIC = "operator.events"
 
@@ -25,7 +25,7 @@ class Acknowledged(_OperatorEvent):
 
     type: Literal["acknowledged"]
     by: Label
-    until: AwareDatetime
+    until: Moment
     note: Text = ""
 
 

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.event import Event, Item, Name, Part, Unit
+from schemas.event import Event, Item, Moment, Name, Part, Unit
 from schemas.quantities import Quantity, Reading
 
 TOPIC = "shipment.events"
@@ -46,7 +46,7 @@ class ShipmentLine(Part):
     unit: Unit
     order_id: Name | None = None
     line_id: Name | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
 
 
 class _ShipmentEvent(Event):
@@ -76,7 +76,7 @@ class MilestoneReported(_ShipmentEvent):
     carrier: Name | None = None
     origin: Name | None = None
     destination: Name | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
     lines: Annotated[tuple[ShipmentLine, ...], Field(max_length=1_000)] = ()
 
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.event import Currency, Event, Item, Name, Part, Text, Unit
+from schemas.event import Currency, Event, Item, Moment, Name, Part, Text, Unit
 from schemas.quantities import Money, Quantity
 
 TOPIC = "supplier.events"
@@ -17,8 +17,8 @@ class OrderLine(Part):
     item: Item
     quantity: Quantity
     unit: Unit
-    requested_at: AwareDatetime | None = None
-    promised_at: AwareDatetime | None = None
+    requested_at: Moment | None = None
+    promised_at: Moment | None = None
     unit_cost: Money | None = None
     currency: Currency | None = None
 
@@ -30,8 +30,8 @@ class LineChange(Part):
     item: Item | None = None
     quantity: Quantity | None = None
     unit: Unit | None = None
-    requested_at: AwareDatetime | None = None
-    promised_at: AwareDatetime | None = None
+    requested_at: Moment | None = None
+    promised_at: Moment | None = None
 
 
 class NoticeLine(Part):
@@ -41,7 +41,7 @@ class NoticeLine(Part):
     item: Item
     quantity: Quantity
     unit: Unit
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
 
 
 class _OrderEvent(Event):
@@ -103,7 +103,7 @@ class AdvanceShipNotice(_OrderEvent):
     carrier: Name | None = None
     origin: Name | None = None
     destination: Name | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
     lines: Annotated[tuple[NoticeLine, ...], Field(min_length=1, max_length=1_000)]
 
 
