@@ -20,11 +20,11 @@ Reading = Annotated[Decimal, Field(gt=-(10**9), lt=10**9, decimal_places=3)]
 """A sensor reading, at most three decimals."""
 
 
-def thousandths(quantity: Decimal) -> int:
+def thousandths(quantity: Decimal | int) -> int:
     """The quantity in thousandths of its unit; exact, since at most three decimals are accepted."""
     return int(quantity * THOUSANDTHS)
 
 
-def micros(amount: Decimal) -> int:
+def micros(amount: Decimal | int) -> int:
     """The amount in millionths; exact for Money, degrees and the like (at most six decimals)."""
     return int(amount * 1_000_000)

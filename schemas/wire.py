@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 from schemas.event import Event
 from schemas.operator import OperatorEvent
 from schemas.reference import ReferenceEvent
-from schemas.shipment import MilestoneReported, ShipmentEvent
+from schemas.shipment import ShipmentEvent
+from schemas.structs import StructReader
 from schemas.supplier import SupplierEvent
 from schemas.times import DAY_MS, rfc3339, to_ms
 from schemas.warehouse import WarehouseEvent
@@ -61,11 +62,22 @@ def read(topic: str, raw: bytes | None, appended_at: int) -> Event | Rejection:
             "too_large",
             f"The record has {len(raw)} bytes, more than {MAX_RECORD_BYTES}: send fewer lines in one event.",
         )
+    event = _STRUCTS[topic].read(raw)
+    if event is None:
+        said = judge(topic, raw)
+        if isinstance(said, Rejection):
+            return said
+        event = said
+    return _too_early(event, appended_at) or event
+
+
+def judge(topic: str, raw: bytes) -> Event | Rejection:
+    """What the contract itself says of a record's bytes, without the fast way and without a clock."""
     try:
         event: Event = _BY_TOPIC[topic].validate_json(raw)
     except ValidationError as error:
         return _rejection(topic, raw, error)
-    return _too_early(event, appended_at) or event
+    return event
 
 
 def topic_of(event_type: str) -> str | None:
@@ -89,7 +101,7 @@ def _too_early(event: Event, appended_at: int) -> Rejection | None:
             f"{rfc3339(appended_at)}: check the clock of {event.source!r}.",
             "recorded_at",
         )
-    planned = isinstance(event, MilestoneReported) and event.classifier != "actual"
+    planned = getattr(event, "classifier", "actual") != "actual"
     occurred_at = to_ms(event.occurred_at)
     if not planned and occurred_at > latest:
         return Rejection(
@@ -192,4 +204,7 @@ def _models() -> dict[str, type[Event]]:
 
 
 _MODEL_OF_TYPE: Final = _models()
+_STRUCTS: Final = {
+    topic: StructReader(model for model in _MODEL_OF_TYPE.values() if model.topic == topic) for topic in _BY_TOPIC
+}
 _TOPIC_OF_TYPE: Final = {kind: model.topic for kind, model in _MODEL_OF_TYPE.items()}

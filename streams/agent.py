@@ -12,6 +12,7 @@ Only then does the caller acknowledge the source. A crash between any two steps 
 merge to the same, and what is published again has the same or a greater version.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from streams.reading import Reader, Reading
 from streams.recovery import recover
 from streams.rows import Codec, Row
 from streams.sending import Record, Sender
+from streams.steps import Steps
 from streams.table import Partition, Scratch
 
 
@@ -35,31 +37,42 @@ class WrongEpoch(QuaysideError):
 class Agent:
     """One agent's partitions, and how a batch goes through them."""
 
-    def __init__(self, derivation: Derivation, sender: Sender, bootstrap: str, epoch: int) -> None:
+    def __init__(self, derivation: Derivation, steps: Steps, bootstrap: str, epoch: int) -> None:
         self.derivation: Final = derivation
         self.changelog: Final = f"{derivation.name}.facts"
         self.codec: Final = Codec(derivation.payload)
         self.accepted = 0
         self.repeated = 0
-        self._sender = sender
+        self._steps = steps
         self._bootstrap = bootstrap
         self._epoch = epoch
         self._reader = Reader(derivation, epoch)
-        self._partitions: dict[int, Partition] = {}
+        self._partitions: dict[int, asyncio.Task[Partition]] = {}
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """All topics that the agent reads."""
         return (*self.derivation.events, *self.derivation.contributions)
 
-    def revoke(self, partitions: Iterable[int]) -> None:
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Begin to take these partitions over: fence whoever had them, then read their changelogs."""
+        for number in partitions:
+            if number not in self._partitions:
+                self._partitions[number] = asyncio.create_task(self._take_over(number))
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
         """Forget partitions that are another worker's now."""
-        for partition in partitions:
-            self._partitions.pop(partition, None)
+        for number in partitions:
+            recovering = self._partitions.pop(number, None)
+            if recovering is not None:
+                recovering.cancel()
+                await asyncio.wait([recovering])
+            await self._steps.give_up(self.derivation.name, number)
 
     async def process(self, number: int, records: Sequence[Any]) -> None:
-        """Take one batch of one partition through all steps; raises if any of them fails."""
-        partition = await self._ready(number)
+        """Take one batch of one partition of an input through all steps; raises if any of them fails."""
+        self.assign([number])
+        partition = await asyncio.shield(self._partitions[number])
         # 1. Read and merge.
         reading = self._reader.read(records)
         scratch = partition.merge(reading.statements, self.codec)
@@ -69,42 +82,42 @@ class Agent:
             entity: partition.address(entity, result.contributions, scratch, self.codec)
             for entity, result in derived.items()
         }
-        # 3. The changelog, acknowledged.
-        offsets = await self._write(number, partition, scratch)
-        # 4. What others see, acknowledged.
-        outgoing = list(self._outgoing(partition, derived, targets, offsets))
-        outgoing.extend(_letters(reading))
-        await self._sender.send(outgoing)
+        last = records[-1]
+        source = (last.topic, last.partition)
+        async with self._steps.batch(self.derivation.name, number, source, last.offset + 1) as sender:
+            # 3. The changelog, acknowledged.
+            offsets = await self._write(sender, number, partition, scratch)
+            # 4. What others see, acknowledged.
+            outgoing = list(self._outgoing(partition, derived, targets, offsets))
+            outgoing.extend(_letters(reading))
+            await sender.send(outgoing)
         # 5. Memory.
+        partition.epoch = self._epoch
         partition.take(scratch, offsets)
         self.accepted += scratch.accepted
         self.repeated += scratch.repeated
 
-    async def _ready(self, number: int) -> Partition:
-        """The partition, recovered from its changelog when it is new here."""
-        partition = self._partitions.get(number)
-        if partition is None:
-            partition = await recover(self._bootstrap, self.changelog, number, self.codec)
-            if partition.epoch is not None and partition.epoch != self._epoch:
-                raise WrongEpoch(
-                    f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
-                    f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
-                )
-            self._partitions[number] = partition
+    async def _take_over(self, number: int) -> Partition:
+        """Fence first, then read: what an earlier owner could still have written is then in the changelog."""
+        await self._steps.take_over(self.derivation.name, number)
+        partition = await recover(self._bootstrap, self.changelog, number, self.codec)
+        if partition.epoch is not None and partition.epoch != self._epoch:
+            raise WrongEpoch(
+                f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
+                f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
+            )
         return partition
 
-    async def _write(self, number: int, partition: Partition, scratch: Scratch) -> dict[str, int]:
+    async def _write(self, sender: Sender, number: int, partition: Partition, scratch: Scratch) -> dict[str, int]:
         """Write the scratch's rows; the last offset behind each entity that got any."""
         rows: list[Row] = list(scratch.rows)
-        if partition.epoch is None:
+        headed = partition.epoch is not None
+        if not headed:
             rows.insert(0, self.codec.header(self._epoch))
         if not rows:
             return {}
-        written = await self._sender.send_to(self.changelog, number, (Record(row.key, row.value) for row in rows))
-        if partition.epoch is None:
-            partition.epoch = self._epoch
-            written = written[1:]
-        return dict(zip(scratch.row_entities, written, strict=True))
+        written = await sender.send_to(self.changelog, number, (Record(row.key, row.value) for row in rows))
+        return dict(zip(scratch.row_entities, written if headed else written[1:], strict=True))
 
     def _outgoing(
         self,

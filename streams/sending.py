@@ -35,15 +35,16 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-def new_producer(bootstrap: str, client_id: str) -> AIOKafkaProducer:
+def new_producer(bootstrap: str, client_id: str, transactional_id: str | None = None) -> AIOKafkaProducer:
     """A producer whose sends are acknowledged by all in-sync replicas.
 
-    Not idempotent, since aiokafka cannot start an idempotent one on Tansu; a retry may repeat a record,
-    and what is merged twice is merged once.
+    Without a transactional id it is not idempotent, since aiokafka cannot start an idempotent one on Tansu; a
+    retry may then repeat a record, and what is merged twice is merged once.
     """
     return AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         client_id=client_id,
+        transactional_id=transactional_id,
         acks="all",
         max_batch_size=MAX_BATCH_BYTES,
         max_request_size=4 * MAX_BATCH_BYTES,
@@ -57,9 +58,17 @@ class Sender:
     Starts its producer with the first send, on the loop that sends.
     """
 
-    def __init__(self, bootstrap: str, client_id: str, partitions: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        client_id: str,
+        partitions: Mapping[str, int],
+        *,
+        transactional_id: str | None = None,
+    ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
+        self._transactional_id = transactional_id
         self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -68,7 +77,7 @@ class Sender:
         """The started producer; raises aiokafka's KafkaConnectionError where no broker answers."""
         async with self._starting:
             if self._producer is None:
-                producer = new_producer(self._bootstrap, self._client_id)
+                producer = new_producer(self._bootstrap, self._client_id, self._transactional_id)
                 try:
                     await producer.start()
                 except BaseException:

@@ -18,7 +18,7 @@ from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
 from streams.agent import Agent
 from streams.agents import DERIVATIONS, WORKER_GROUP
-from streams.sending import Sender
+from streams.steps import AcknowledgedSteps, Steps, Transactions
 from streams.transport.driver import Undecoded
 
 FAILED: Final = 70
@@ -75,17 +75,24 @@ def build(config: WorkerConfig) -> Any:
         broker_commit_every=1,
         stream_wait_empty=False,
     )
-    sender = Sender(config.bootstrap, WORKER_GROUP, {topic.name: topic.partitions for topic in TOPICS})
-    agents = [Agent(derivation(), sender, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
+    counts = {topic.name: topic.partitions for topic in TOPICS}
+    steps: Steps = (AcknowledgedSteps if config.single else Transactions)(config.bootstrap, counts)
+    app.offsets_in_transactions = steps.transactional
+    agents = [Agent(derivation(), steps, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def stop_sending(*_: Any, **__: Any) -> None:
-        await sender.stop()
+        await steps.stop()
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def forget(_: Any, revoked: Iterable[Any], **__: Any) -> None:
         for agent in agents:
-            agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
+            await agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]  # Faust is untyped
+    async def take_over(_: Any, assigned: Iterable[Any], **__: Any) -> None:
+        for agent in agents:
+            agent.assign({place.partition for place in assigned if place.topic in agent.inputs})
 
     for agent in agents:
         _attach(app, agent)
@@ -98,8 +105,12 @@ def _attach(app: Any, agent: Agent) -> None:
 
     async def body(stream: Any) -> None:
         async for event in stream.events():
+            message = event.message
+            if message.generation_id != app.consumer_generation_id:
+                continue  # of an earlier assignment: never marked done, so never committed
             try:
-                await agent.process(event.message.partition, event.message.value)
+                await agent.process(message.partition, message.value)
+                message.done = True
             except QuaysideError as error:
                 _die(f"{agent.derivation.name}: {error}", error.exit_code)
             except Exception:  # noqa: BLE001  # whatever it is: Faust would acknowledge the batch

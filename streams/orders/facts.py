@@ -8,15 +8,7 @@ from pydantic import AwareDatetime
 from schemas.derived import Delivery, DeliveryLine
 from schemas.event import Event
 from schemas.quantities import micros, thousandths
-from schemas.supplier import (
-    AdvanceShipNotice,
-    LineChange,
-    NoticeLine,
-    OrderCancelled,
-    OrderClosed,
-    OrderLine,
-    SupplierEvent,
-)
+from schemas.supplier import SupplierEvent
 from schemas.times import to_ms
 from schemas.versions import event_version, identity
 from streams.facts import Fact, Statement
@@ -88,24 +80,25 @@ def _payload(said: SupplierEvent) -> OrderFact:
         supplier=getattr(said, "supplier", None),
         buyer=getattr(said, "buyer", None),
         destination=getattr(said, "destination", None),
-        shipment_id=said.shipment_id if isinstance(said, AdvanceShipNotice) else None,
+        shipment_id=said.shipment_id if said.type == "advance_ship_notice" else None,
         lines=_lines(said),
     )
 
 
 def _lines(said: SupplierEvent) -> tuple[Line, ...]:
-    if isinstance(said, OrderCancelled):
+    if said.type == "order_cancelled":
         return tuple(Line(line_id) for line_id in said.line_ids)
-    if isinstance(said, OrderClosed):
+    if said.type == "order_closed":
         return ()
-    promise = said.promised_at if isinstance(said, AdvanceShipNotice) else None
+    promise = said.promised_at if said.type == "advance_ship_notice" else None
     return tuple(_line(said, line, promise) for line in said.lines)
 
 
-def _line(said: Event, line: OrderLine | LineChange | NoticeLine, promise: AwareDatetime | None) -> Line:
-    promised: Any = line.promised_at or promise
-    requested: Any = None if isinstance(line, NoticeLine) else line.requested_at
-    costed = line if isinstance(line, OrderLine) else None
+def _line(said: Event, line: Any, promise: AwareDatetime | None) -> Line:
+    """A line of any of these events; what it does not have, it does not say."""
+    promised = line.promised_at or promise
+    requested = getattr(line, "requested_at", None)
+    cost = getattr(line, "unit_cost", None)
     return Line(
         line_id=line.line_id,
         item=line.item,
@@ -114,6 +107,6 @@ def _line(said: Event, line: OrderLine | LineChange | NoticeLine, promise: Aware
         requested_at=None if requested is None else to_ms(requested),
         promised_at=None if promised is None else to_ms(promised),
         due_at=said.due(promised),
-        unit_cost_micros=micros(costed.unit_cost) if costed and costed.unit_cost is not None else None,
-        currency=costed.currency if costed else None,
+        unit_cost_micros=None if cost is None else micros(cost),
+        currency=getattr(line, "currency", None),
     )

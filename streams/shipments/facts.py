@@ -9,7 +9,6 @@ from schemas.quantities import micros, thousandths
 from schemas.shipment import (
     ConditionReported,
     MilestoneReported,
-    PositionReported,
     ShipmentEvent,
     ShipmentLine,
 )
@@ -80,9 +79,9 @@ def shipment_statement(event: Event, raw: bytes) -> Statement:
 
 def _payload(said: ShipmentEvent) -> Payload:
     occurred_at = to_ms(said.occurred_at)
-    if isinstance(said, PositionReported):
+    if said.type == "position":
         return PositionFact(occurred_at, micros(said.latitude), micros(said.longitude))
-    if isinstance(said, ConditionReported):
+    if said.type == "condition":
         return ConditionFact(occurred_at, tuple(_breaches(said)))
     return MilestoneFact(
         milestone=said.milestone,

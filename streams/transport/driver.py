@@ -84,6 +84,21 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             message.value = batch
             yield tp, message
 
+    def ack(self, message: Any) -> bool:
+        """Accept an acknowledgement only of a batch that the agent marked done, in the present generation.
+
+        Faust acknowledges also what an agent's body raised on or skipped, and what an earlier generation held.
+        """
+        if not getattr(message, "done", False) or message.generation_id != self.app.consumer_generation_id:
+            return False
+        return bool(super().ack(message))
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Commit, unless the offsets were part of the batches' transactions."""
+        if getattr(self.app, "offsets_in_transactions", False):
+            return True
+        return bool(await super()._commit(offsets))
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust counts the offset that has just arrived into the gap; then each commit moves one batch only.
 
