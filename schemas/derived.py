@@ -13,11 +13,16 @@ import msgspec
 State = TypeVar("State")
 
 
-class Published(msgspec.Struct, Generic[State], frozen=True):
-    """A state with its version: (epoch, offset of the last changelog record behind it)."""
+class Published(msgspec.Struct, Generic[State], frozen=True, omit_defaults=True):
+    """A state with its version: (epoch, offset of the last changelog record behind it).
+
+    `gone`: nothing is known of the entity any more (all that was said of it was retracted, or meant another
+    one), so the view is to be taken as if it had never been; only said when it is so.
+    """
 
     version: tuple[int, int]
     state: State
+    gone: bool = False
 
 
 class DeliveryLine(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ def state_row(topic: str, value: bytes) -> Row | Rejection:
     name = _FORMS[topic].__name__
     try:
         published = _DECODERS[topic](value)
-        row: Row = (*published.version, *_ROWS[topic](published.state))
+        row: Row = (*published.version, *_ROWS[topic](published.state), published.gone)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         return Rejection("invalid", f"The record is no {name}: {error}. Only our agents write to {topic}.")
     if published.version[0] < 0 or published.version[1] < 0 or not _fits(row):
@@ -57,7 +57,7 @@ def _order_line(line: OrderLineState) -> Row:
     return (
         *(line.line_id, line.status, line.item, line.unit),
         *(line.ordered, line.shipped, line.delivered),
-        *(line.requested_at, line.promised_at, line.due_at, line.delivered_at),
+        *(line.ordered_at, line.requested_at, line.promised_at, line.due_at, line.delivered_at),
         *(line.late, line.late_ms, line.unit_cost_micros, line.currency or ""),
         *(line.shipments, line.findings),
     )
@@ -156,7 +156,7 @@ _DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
 _ROWS: Final[dict[str, Callable[[Any], Row]]] = {
     "order.status": _order,
     "shipment.status": _shipment,
-    "stock.positions": attrgetter(*STATES["stock.positions"].names[2:]),
+    "stock.positions": attrgetter(*STATES["stock.positions"].names[2:-1]),
     "lead.stats": _lead,
     "exceptions": _exceptions,
 }

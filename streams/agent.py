@@ -19,7 +19,7 @@ from typing import Any, Final
 from schemas.derived import Published, encode
 from schemas.errors import QuaysideError
 from streams.derivation import Derivation, Derived
-from streams.facts import Target
+from streams.facts import Target, is_gone
 from streams.reading import Reader, Reading
 from streams.recovery import recover
 from streams.rows import Codec, Row
@@ -88,7 +88,7 @@ class Agent:
             # 3. The changelog, acknowledged.
             offsets = await self._write(sender, number, partition, scratch)
             # 4. What others see, acknowledged.
-            outgoing = list(self._outgoing(partition, derived, targets, offsets))
+            outgoing = list(self._outgoing(partition, scratch, derived, targets, offsets))
             outgoing.extend(_letters(reading))
             await sender.send(outgoing)
         # 5. Memory.
@@ -122,6 +122,7 @@ class Agent:
     def _outgoing(
         self,
         partition: Partition,
+        scratch: Scratch,
         derived: dict[str, Derived],
         targets: dict[str, tuple[Target, ...]],
         offsets: dict[str, int],
@@ -133,8 +134,9 @@ class Agent:
                 if state is None:
                     state = self.derivation.withdrawn(entity, target)
                 yield target.topic, Record(target.key.encode(), encode(Published(version, state)))
+            gone = is_gone(partition.facts(entity, scratch))
             for view in result.views:
-                yield view.topic, Record(view.key.encode(), encode(Published(version, view.state)))
+                yield view.topic, Record(view.key.encode(), encode(Published(version, view.state, gone)))
 
 
 def _letters(reading: Reading) -> Iterable[tuple[str, Record]]:

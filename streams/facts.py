@@ -75,6 +75,11 @@ def live(facts: Mapping[str, Fact]) -> list[tuple[str, Fact]]:
     return standing
 
 
+def is_gone(facts: Mapping[str, Fact]) -> bool:
+    """Whether nothing is known of an entity any more: every statement was retracted or withdrawn."""
+    return all(fact.payload is None for fact in facts.values())
+
+
 def by_time(identity: str) -> tuple[str, ...]:
     """The parts of an identity, (source, event_id), to order events of one instant by."""
     return tuple(identity.split(SEPARATOR))

@@ -5,15 +5,20 @@ level's consumer has committed past the ends that the level had when it was look
 the fact topics at the beginning has had its whole effect.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from aiokafka import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Unreachable
 from schemas.topics import of_kind
 from streams.administration import committed_offsets
 from streams.agents import DERIVATIONS, HISTORY_GROUP, WORKER_GROUP
-from streams.ends import true_ends_sync
+from streams.ends import last_records
 
 _POLL_S: Final = 0.1
 
@@ -83,8 +88,26 @@ def settle(
 
 
 def ends_of(bootstrap: str, topics: Iterable[str]) -> Ends:
-    """The true end of every partition of the topics."""
-    return {(place.topic, place.partition): end for place, end in true_ends_sync(bootstrap, topics).items()}
+    """Per partition of the topics, the offset behind the last record that a reader gets.
+
+    Not the end: after a transaction a control record stands there, which nobody is handed and nobody commits.
+    """
+    return asyncio.run(_ends_of(bootstrap, tuple(topics)))
+
+
+async def _ends_of(bootstrap: str, topics: tuple[str, ...]) -> Ends:
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    try:
+        await client.bootstrap()
+        await client.set_topics(topics)
+        places = [(topic, number) for topic in topics for number in client.cluster.partitions_for_topic(topic) or ()]
+        return {tuple(place): last + 1 for place, last in (await last_records(client, places)).items()}
+    except KafkaError as error:
+        raise Unreachable(
+            f"The broker at {bootstrap} does not answer ({type(error).__name__}): check that it runs."
+        ) from None
+    finally:
+        await client.close()
 
 
 def _missing(ends: Ends, committed: Ends) -> int:

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS order_status
         ordered Int64,
         shipped Int64,
         delivered Int64,
+        ordered_at Nullable(DateTime64(3, 'UTC')),
         requested_at Nullable(DateTime64(3, 'UTC')),
         promised_at Nullable(DateTime64(3, 'UTC')),
         due_at Nullable(DateTime64(3, 'UTC')),
@@ -34,9 +35,10 @@ CREATE TABLE IF NOT EXISTS order_status
         shipments Array(String),
         findings Array(String)
     ),
+    gone UInt8,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY epoch
 ORDER BY (epoch, order_id);
 
@@ -90,9 +92,10 @@ CREATE TABLE IF NOT EXISTS shipment_status
         late UInt8,
         late_ms Int64
     ),
+    gone UInt8,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY epoch
 ORDER BY (epoch, shipment_id);
 
@@ -125,9 +128,10 @@ CREATE TABLE IF NOT EXISTS stock_positions
     negative_since Nullable(DateTime64(3, 'UTC')),
     stockout_since Nullable(DateTime64(3, 'UTC')),
     findings Array(String),
+    gone UInt8,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY epoch
 ORDER BY (epoch, site, item);
 
@@ -157,9 +161,10 @@ CREATE TABLE IF NOT EXISTS lead_stats
     all_p95 Nullable(Int64),
     all_buckets Array(Int64),
     all_counts Array(Int64),
+    gone UInt8,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY epoch
 ORDER BY (epoch, measure, route);
 
@@ -176,8 +181,9 @@ CREATE TABLE IF NOT EXISTS exceptions
         opened_at DateTime64(3, 'UTC'),
         detail String
     ),
+    gone UInt8,
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(version)
+ENGINE = ReplacingMergeTree(version, gone)
 PARTITION BY epoch
 ORDER BY (epoch, entity);

@@ -44,7 +44,7 @@ SELECT
     reinterpret(line.ordered, 'Decimal(18, 3)') AS ordered,
     reinterpret(line.shipped, 'Decimal(18, 3)') AS shipped,
     reinterpret(line.delivered, 'Decimal(18, 3)') AS delivered,
-    s.ordered_at AS ordered_at,
+    line.ordered_at AS ordered_at,
     line.requested_at AS requested_at,
     line.promised_at AS promised_at,
     line.due_at AS due_at,
@@ -53,7 +53,7 @@ SELECT
     toUInt8(overdue) AS late_now,
     toUInt8(line.late OR overdue) AS late,
     if(by_day, toFloat64(intDiv(late_ms, 86400000)), late_ms / 86400000) AS late_days,
-    (toUnixTimestamp64Milli(line.delivered_at) - toUnixTimestamp64Milli(s.ordered_at)) / 86400000 AS lead_time_days,
+    (toUnixTimestamp64Milli(line.delivered_at) - toUnixTimestamp64Milli(line.ordered_at)) / 86400000 AS lead_time_days,
     if(isNull(line.unit_cost_micros), NULL, reinterpret(assumeNotNull(line.unit_cost_micros), 'Decimal(18, 6)'))
         AS unit_cost,
     line.currency AS currency,

@@ -36,9 +36,9 @@ class LeadTimes:
         """Never asked: this agent reads contributions only."""
         raise AssertionError(event, raw)
 
-    def contributed(self, state: LeadTime) -> tuple[str, str, tuple[Observation, ...]]:
+    def contributed(self, state: LeadTime) -> tuple[str, str, tuple[Observation, ...] | None]:
         """The observations of one contributor."""
-        return lead_key(state.measure, state.route), state.contributor, state.observations
+        return lead_key(state.measure, state.route), state.contributor, state.observations or None
 
     def derive(self, entity: str, facts: Mapping[str, Fact]) -> Derived:
         """The statistic of one route."""

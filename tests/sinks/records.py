@@ -38,10 +38,10 @@ def milestone(said: dict[str, Any], **place: Any) -> Record:
     return event("shipment.events", base | said, **place)
 
 
-def state(topic: str, published: msgspec.Struct, version: int = 1, epoch: int = 1) -> Record:
+def state(topic: str, published: msgspec.Struct, version: int = 1, epoch: int = 1, *, gone: bool = False) -> Record:
     """A record of a view topic."""
     assert BY_NAME[topic].kind == "view"
-    return record(topic, encode(Published((epoch, version), published)))
+    return record(topic, encode(Published((epoch, version), published, gone)))
 
 
 def write(client: Client, *records: Record) -> None:

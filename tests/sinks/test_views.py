@@ -190,6 +190,15 @@ def test_the_greatest_version_counts_before_any_merge(shown: Client) -> None:
     assert column(shown, "SELECT on_hand FROM stock_now") == [Decimal(3)]
 
 
+def test_a_position_that_is_gone_is_not_shown(shown: Client) -> None:
+    write(shown, state("stock.positions", position(), 3))
+    assert column(shown, "SELECT count() FROM stock_now") == [1]
+    write(shown, state("stock.positions", position(), 4, gone=True))
+    assert column(shown, "SELECT count() FROM stock_now") == [0]
+    write(shown, state("stock.positions", position(), 5))
+    assert column(shown, "SELECT count() FROM stock_now") == [1]
+
+
 # Orders
 
 
@@ -210,6 +219,7 @@ def test_an_order_and_its_lines_are_shown_as_published(shown: Client) -> None:
                 "1",
                 "delivered",
                 delivered=12_500,
+                ordered_at=ordered_at,
                 delivered_at=NOON,
                 promised_at=NOON - DAY_MS,
                 due_at=NOON - DAY_MS,
