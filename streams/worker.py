@@ -5,6 +5,7 @@ An agent's body must not raise, since Faust then acknowledges the batch all the 
 process before the acknowledgement, and whoever supervises it starts it again.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
 from streams.agent import Agent
 from streams.agents import DERIVATIONS, WORKER_GROUP
+from streams.inbox import Inbox
 from streams.steps import AcknowledgedSteps, Steps, Transactions
 from streams.transport.driver import Undecoded
 
@@ -95,29 +97,44 @@ def build(config: WorkerConfig) -> Any:
             agent.assign({place.partition for place in assigned if place.topic in agent.inputs})
 
     for agent in agents:
-        _attach(app, agent)
+        _attach(app, agent, config.max_batch)
     return app
 
 
-def _attach(app: Any, agent: Agent) -> None:
-    """Register the agent's body: batches in, nothing out."""
+def _attach(app: Any, agent: Agent, max_batch: int) -> None:
+    """Register the agent's body: it only collects; what has come is processed beside, and acknowledged then."""
     topic = app.topic(*agent.inputs, schema=Undecoded(), key_type=bytes, value_type=bytes)
+    working: list[asyncio.Task[None]] = []
 
     async def body(stream: Any) -> None:
-        async for event in stream.events():
-            message = event.message
-            if message.generation_id != app.consumer_generation_id:
-                continue  # of an earlier assignment: never marked done, so never committed
-            try:
-                await agent.process(message.partition, message.value)
-                message.done = True
-            except QuaysideError as error:
-                _die(f"{agent.derivation.name}: {error}", error.exit_code)
-            except Exception:  # noqa: BLE001  # whatever it is: Faust would acknowledge the batch
-                _log.exception("%s: a batch failed; it is read again after a restart", agent.derivation.name)
-                _die("", FAILED)
+        inbox = Inbox(max_batch)
+        working.append(asyncio.create_task(_work(app, agent, inbox), name=agent.derivation.name))
+        async for event in stream.noack().events():
+            await inbox.put(event)
 
     app.agent(topic, name=agent.derivation.name)(body)
+
+
+async def _work(app: Any, agent: Agent, inbox: Inbox) -> None:
+    """Process one batch after the other; whatever goes wrong ends the process before an acknowledgement."""
+    try:
+        while True:
+            events = await inbox.take()
+            present = [event for event in events if event.message.generation_id == app.consumer_generation_id]
+            records = [record for event in present for record in event.value]
+            if records:
+                await agent.process(present[0].message.partition, records)
+            for event in present:
+                event.message.done = True
+            for event in events:
+                event.ack()
+    except asyncio.CancelledError:
+        raise
+    except QuaysideError as error:
+        _die(f"{agent.derivation.name}: {error}", error.exit_code)
+    except Exception:
+        _log.exception("%s: a batch failed; it is read again after a restart", agent.derivation.name)
+        _die("", FAILED)
 
 
 def _die(message: str, code: int) -> None:
