@@ -46,7 +46,7 @@ class LineOutcome(NamedTuple):
 class LeadOutcome(NamedTuple):
     """How many lead times that are not negative, and their sum in ms."""
 
-    count: int
+    observed: int
     total: int
 
 
