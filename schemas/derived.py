@@ -44,14 +44,12 @@ class Delivery(msgspec.Struct, frozen=True):
     contributor: str
     order_id: str
     lines: tuple[DeliveryLine, ...] = ()
-    final: bool = False
 
 
 class Transit(msgspec.Struct, frozen=True):
-    """transit.contributions: how much of an item one shipment brings to one site.
+    """transit.contributions: how much of an item one shipment brings to one site. No unit: nothing remains.
 
-    `shipped` and `delivered` are 0 where nothing remains of an earlier contribution. `final`: the
-    shipment has ended, so what is neither received nor delivered is a mismatch, not in transit.
+    `final`: the shipment has ended, so what is neither received nor delivered is a mismatch, not in transit.
     """
 
     contributor: str
@@ -61,6 +59,7 @@ class Transit(msgspec.Struct, frozen=True):
     shipped: int = 0
     delivered: int = 0
     final: bool = False
+    delivered_at: int | None = None
 
 
 class LeadTime(msgspec.Struct, frozen=True):

@@ -25,6 +25,11 @@ def thousandths(quantity: Decimal | int) -> int:
     return int(quantity * THOUSANDTHS)
 
 
+def shown(quantity: int) -> str:
+    """A quantity in thousandths as a person writes it: `-1234567.5`, `12`."""
+    return f"{Decimal(quantity) / THOUSANDTHS:f}"
+
+
 def micros(amount: Decimal | int) -> int:
     """The amount in millionths; exact for Money, degrees and the like (at most six decimals)."""
     return int(amount * 1_000_000)

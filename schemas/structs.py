@@ -64,6 +64,9 @@ def _event_struct(model: type[Event]) -> type[msgspec.Struct]:
         "topic": model.topic,
         "entity_key": model.entity_key,
         "by_day": property(lambda said: said.precision == "day"),
+        # isinstance(event, Received) is true of the struct too; pydantic's own looks for the second one first.
+        "__class__": property(lambda _: model),
+        "__pydantic_decorators__": model.__pydantic_decorators__,
     }
     return _struct(model, _EventStruct, shared, tag=kind)
 

@@ -14,15 +14,15 @@ import msgspec
 
 from schemas.coordinates import Coordinate, Origin, origin_of
 from schemas.derived import DeadLetter, LateRecord, Published
-from schemas.event import Event
+from schemas.event import Event, References
 from schemas.operator import Acknowledged, Unacknowledged
 from schemas.quantities import thousandths
 from schemas.reference import ReferenceEvent
-from schemas.shipment import MilestoneReported, ShipmentEvent
+from schemas.shipment import ShipmentEvent
 from schemas.supplier import SupplierEvent
 from schemas.times import offset_minutes, to_ms
 from schemas.versions import content_hash
-from schemas.warehouse import Moved, WarehouseEvent
+from schemas.warehouse import WarehouseEvent
 from schemas.wire import Rejection, read
 from sinks.states import state_row
 from sinks.tables import DEAD, FACTS, LATE, REPLAYED, STATES
@@ -30,6 +30,8 @@ from sinks.tables import DEAD, FACTS, LATE, REPLAYED, STATES
 Row = tuple[Any, ...]
 Placed = tuple[str, Row]
 """A table's name and a row for it, in the order of the table's columns in sinks/tables.py."""
+
+_REFERENCES: Final = tuple(References.model_fields)
 
 Findings = Callable[[Event], Sequence[str]]
 """Checks the identifiers of an event; a text for each that does not check."""
@@ -102,7 +104,7 @@ def _event_columns(record: Record, event: Any, findings: Findings) -> Row:
         event.precision,
         event.zone_assumed,
         content_hash(raw),
-        {name: value for name, value in vars(event.references).items() if value is not None},
+        {name: value for name in _REFERENCES if (value := getattr(event.references, name)) is not None},
         event.attributes,
         findings(event),
         raw,
@@ -114,13 +116,13 @@ def _supplier(event: SupplierEvent) -> Row:
 
 
 def _shipment(event: ShipmentEvent) -> Row:
-    if isinstance(event, MilestoneReported):
+    if event.type == "milestone":
         return (event.shipment_id, event.milestone, event.classifier, event.leg)
     return (event.shipment_id, "", "", 0)
 
 
 def _warehouse(event: WarehouseEvent) -> Row:
-    direction = event.direction if isinstance(event, Moved) else ""
+    direction = event.direction if event.type == "moved" else ""
     return (event.site, event.item, thousandths(event.quantity), event.unit, direction)
 
 
@@ -129,7 +131,7 @@ def _reference(event: ReferenceEvent) -> Row:
 
 
 def _operator(event: Acknowledged | Unacknowledged) -> Row:
-    until = to_ms(event.until) if isinstance(event, Acknowledged) else None
+    until = to_ms(event.until) if event.type == "acknowledged" else None
     return (event.exception_id, event.by, until, event.note)
 
 

@@ -12,7 +12,6 @@ Only then does the caller acknowledge the source. A crash between any two steps 
 merge to the same, and what is published again has the same or a greater version.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -47,32 +46,22 @@ class Agent:
         self._bootstrap = bootstrap
         self._epoch = epoch
         self._reader = Reader(derivation, epoch)
-        self._partitions: dict[int, asyncio.Task[Partition]] = {}
+        self._partitions: dict[int, Partition] = {}
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """All topics that the agent reads."""
         return (*self.derivation.events, *self.derivation.contributions)
 
-    def assign(self, partitions: Iterable[int]) -> None:
-        """Begin to take these partitions over: fence whoever had them, then read their changelogs."""
-        for number in partitions:
-            if number not in self._partitions:
-                self._partitions[number] = asyncio.create_task(self._take_over(number))
-
     async def revoke(self, partitions: Iterable[int]) -> None:
         """Forget partitions that are another worker's now."""
         for number in partitions:
-            recovering = self._partitions.pop(number, None)
-            if recovering is not None:
-                recovering.cancel()
-                await asyncio.wait([recovering])
-            await self._steps.give_up(self.derivation.name, number)
+            if self._partitions.pop(number, None) is not None:
+                await self._steps.give_up(self.derivation.name, number)
 
     async def process(self, number: int, records: Sequence[Any]) -> None:
         """Take one batch of one partition of an input through all steps; raises if any of them fails."""
-        self.assign([number])
-        partition = await asyncio.shield(self._partitions[number])
+        partition = await self._ready(number)
         # 1. Read and merge.
         reading = self._reader.read(records)
         scratch = partition.merge(reading.statements, self.codec)
@@ -97,15 +86,18 @@ class Agent:
         self.accepted += scratch.accepted
         self.repeated += scratch.repeated
 
-    async def _take_over(self, number: int) -> Partition:
-        """Fence first, then read: what an earlier owner could still have written is then in the changelog."""
-        await self._steps.take_over(self.derivation.name, number)
-        partition = await recover(self._bootstrap, self.changelog, number, self.codec)
-        if partition.epoch is not None and partition.epoch != self._epoch:
-            raise WrongEpoch(
-                f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
-                f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
-            )
+    async def _ready(self, number: int) -> Partition:
+        """The partition; a new one is fenced first, then read, so that nothing an earlier owner wrote is missed."""
+        partition = self._partitions.get(number)
+        if partition is None:
+            await self._steps.take_over(self.derivation.name, number)
+            partition = await recover(self._bootstrap, self.changelog, number, self.codec)
+            if partition.epoch is not None and partition.epoch != self._epoch:
+                raise WrongEpoch(
+                    f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
+                    f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
+                )
+            self._partitions[number] = partition
         return partition
 
     async def _write(self, sender: Sender, number: int, partition: Partition, scratch: Scratch) -> dict[str, int]:

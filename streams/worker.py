@@ -91,11 +91,6 @@ def build(config: WorkerConfig) -> Any:
         for agent in agents:
             await agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
 
-    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]  # Faust is untyped
-    async def take_over(_: Any, assigned: Iterable[Any], **__: Any) -> None:
-        for agent in agents:
-            agent.assign({place.partition for place in assigned if place.topic in agent.inputs})
-
     for agent in agents:
         _attach(app, agent, config.max_batch)
     return app
@@ -132,7 +127,7 @@ async def _work(app: Any, agent: Agent, inbox: Inbox) -> None:
         raise
     except QuaysideError as error:
         _die(f"{agent.derivation.name}: {error}", error.exit_code)
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever it is, the batch must not be acknowledged
         _log.exception("%s: a batch failed; it is read again after a restart", agent.derivation.name)
         _die("", FAILED)
 

@@ -54,7 +54,6 @@ class DeliveryFact(msgspec.Struct, tag="d", array_like=True, frozen=True):
     """What one shipment tells of the order's lines."""
 
     lines: tuple[DeliveryLine, ...]
-    final: bool
 
 
 Payload = OrderFact | DeliveryFact
@@ -70,7 +69,7 @@ def order_statement(event: Event, raw: bytes) -> Statement:
 
 def delivery_fact(state: Delivery) -> DeliveryFact | None:
     """The payload of a delivery contribution; None where nothing remains."""
-    return DeliveryFact(state.lines, state.final) if state.lines else None
+    return DeliveryFact(state.lines) if state.lines else None
 
 
 def _payload(said: SupplierEvent) -> OrderFact:

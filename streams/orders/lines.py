@@ -66,6 +66,8 @@ def _order(line: OpenLine, fact: OrderFact, told: Line, step: str) -> None:
         line.status = "placed"
     elif step == "order_changed" and told.quantity == 0:
         line.status = "cancelled"
+    elif step == "order_changed" and told.quantity and line.status == "cancelled":
+        line.status = "placed"
     elif step == "order_confirmed" and line.status == "placed":
         line.status = "confirmed"
 

@@ -129,7 +129,7 @@ def _status(
     promise = next((fact for fact in reversed(told) if fact.promised_at is not None), None)
     promised_at = promise.promised_at if promise else None
     due_at = promise.due_at if promise else None
-    lines = goods(told, delivered_at=delivered_at, promised_at=promised_at, due_at=due_at)
+    lines = goods(told, promised_at=promised_at, due_at=due_at)
     origin, destination = _last(told, "origin"), _last(told, "destination")
     seen = max(positions, key=lambda position: position.occurred_at, default=None)
     late = delivered_at is not None and due_at is not None and delivered_at > due_at
@@ -203,7 +203,7 @@ def _milestones(latest: _Latest) -> tuple[MilestoneState, ...]:
                 planned_due_at=planned.occurred_due if planned else None,
                 estimated_at=estimated.occurred_at if estimated else None,
                 actual_at=actual.occurred_at if actual else None,
-                inferred=actual is None and (leg, rank) < reached,
+                inferred=actual is None and rank <= RANK["delivered"] and (leg, rank) < reached,
                 location=next((place for place in places if place), None),
             )
         )
@@ -219,7 +219,8 @@ def _findings(lines: Iterable[ShipmentLineState]) -> Iterable[str]:
 
 
 def _deliveries(status: ShipmentStatus, *, moving: bool) -> Mapping[Target, Delivery]:
-    """What the shipment tells each order: its lines, shipped once the goods have left."""
+    """What the shipment tells each order: its lines, shipped once the goods have left and have not come back."""
+    on_its_way = moving and not _turned_back(status)
     by_order: dict[str, list[DeliveryLine]] = defaultdict(list)
     for line in status.lines:
         if line.order_id is not None:
@@ -228,7 +229,7 @@ def _deliveries(status: ShipmentStatus, *, moving: bool) -> Mapping[Target, Deli
                     line_id=line.line_id or line.item,
                     item=line.item,
                     unit=line.unit,
-                    shipped=line.shipped if moving else 0,
+                    shipped=line.shipped if on_its_way else 0,
                     delivered=line.delivered,
                     delivered_at=line.delivered_at,
                     promised_at=line.promised_at,
@@ -236,7 +237,7 @@ def _deliveries(status: ShipmentStatus, *, moving: bool) -> Mapping[Target, Deli
                 )
             )
     return {
-        Target(DELIVERIES, order_id): Delivery(status.shipment_id, order_id, tuple(lines), status.final)
+        Target(DELIVERIES, order_id): Delivery(status.shipment_id, order_id, tuple(lines))
         for order_id, lines in by_order.items()
     }
 
@@ -246,8 +247,7 @@ def _transits(status: ShipmentStatus, *, moving: bool) -> Mapping[Target, Transi
 
     What was returned or cancelled before it was delivered is not on its way any more.
     """
-    turned_back = status.status in {"returned", "cancelled"} and status.delivered_at is None
-    if not moving or status.destination is None or turned_back:
+    if not moving or status.destination is None or _turned_back(status):
         return {}
     found: dict[Target, Transit] = {}
     for line in status.lines:
@@ -263,8 +263,14 @@ def _transits(status: ShipmentStatus, *, moving: bool) -> Mapping[Target, Transi
             shipped=line.shipped + (so_far.shipped if so_far else 0),
             delivered=line.delivered + (so_far.delivered if so_far else 0),
             final=status.final,
+            delivered_at=status.delivered_at,
         )
     return found
+
+
+def _turned_back(status: ShipmentStatus) -> bool:
+    """Whether it was returned or cancelled before anything was delivered."""
+    return status.status in {"returned", "cancelled"} and status.delivered_at is None
 
 
 def _lead_times(status: ShipmentStatus, latest: _Latest) -> Mapping[Target, msgspec.Struct]:

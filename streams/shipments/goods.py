@@ -29,7 +29,6 @@ def is_moving(milestones: Iterable[MilestoneFact]) -> bool:
 def goods(
     milestones: Sequence[MilestoneFact],
     *,
-    delivered_at: int | None,
     promised_at: int | None,
     due_at: int | None,
 ) -> tuple[ShipmentLineState, ...]:
@@ -37,7 +36,7 @@ def goods(
 
     What is in the shipment is, per line, what was last told before it was handed over. What arrived is,
     per line, what the last delivery that names it says; a delivery that names no line at all delivers
-    them all, and one that names some delivers those.
+    all that no other one names.
     """
     contents: dict[LineKey, Line] = {}
     handed: dict[LineKey, tuple[Line, int]] = {}
@@ -48,16 +47,27 @@ def goods(
                 contents[_key(line)] = line
             elif fact.milestone == "delivered":
                 handed[_key(line)] = (line, fact.occurred_at)
+    unnamed = _unnamed_delivery(milestones)
     states = []
     for key in sorted(contents.keys() | handed.keys()):
         arrived, arrived_at = handed.get(key, (None, None))
         told = contents.get(key) or arrived
         if told is None:
             continue
-        if not handed and delivered_at is not None:
-            arrived, arrived_at = told, delivered_at
+        if arrived is None and unnamed is not None:
+            arrived, arrived_at = told, unnamed
         states.append(_state(told, arrived, arrived_at, promised_at, due_at))
     return tuple(states)
+
+
+def _unnamed_delivery(milestones: Iterable[MilestoneFact]) -> int | None:
+    """When the goods were delivered (ms) by an event that names no lines, on its last leg; None if there is none."""
+    found = {
+        fact.leg: fact.occurred_at
+        for fact in milestones
+        if fact.classifier == ACTUAL and fact.milestone == "delivered" and not fact.lines
+    }
+    return found[max(found)] if found else None
 
 
 def _key(line: Line) -> LineKey:

@@ -17,6 +17,7 @@ import msgspec
 
 from schemas.derived import ExceptionState, StockPosition, Transit
 from schemas.event import Event
+from schemas.quantities import shown
 from schemas.times import DAY_MS
 from streams.derivation import Derived, View
 from streams.exceptions import exception_view, opened
@@ -119,7 +120,7 @@ def _position(
     quarantined = sums["quarantined"] - sums["restored"]
     findings = {
         "negative_stock": on_hand < 0,
-        "quantity_mismatch": mismatch != 0,
+        "quantity_mismatch": any(balance.mismatch for balance in balances),
         "unit_conflict": any(other != unit for other in units),
     }
     position = StockPosition(
@@ -182,7 +183,7 @@ def _balance(shipment: str, transit: InTransit, moves: Iterable[Movement]) -> _B
     receipts = [move for move in moves if move.shipment_id == shipment and KINDS[move.kind] == "received"]
     arrived = sum(move.quantity for move in receipts) if receipts else transit.delivered
     open_rest = transit.shipped - arrived
-    known_at = max((move.occurred_at for move in receipts), default=None)
+    known_at = max((move.occurred_at for move in receipts), default=transit.delivered_at)
     if transit.final or open_rest < 0:
         return _Balance(0, open_rest, known_at)
     return _Balance(open_rest, 0, known_at)
@@ -207,12 +208,23 @@ def _dock_to_stock(moves: Iterable[Movement]) -> Iterable[tuple[int, int]]:
 def _exceptions(entity: str, position: StockPosition, balances: Iterable[_Balance]) -> Iterable[ExceptionState]:
     name = f"stock/{entity}"
     if position.negative_since is not None:
-        detail = f"On hand is {position.on_hand / 1000:g} {position.unit}: more was taken out than came in."
+        detail = f"On hand is {shown(position.on_hand)} {position.unit}: more was taken out than came in."
         yield opened("negative_stock", name, position.negative_since, detail)
     elif position.stockout_since is not None:
         yield opened("stockout", name, position.stockout_since, "Nothing is on hand.")
-    if position.mismatch:
-        known = [balance.known_at for balance in balances if balance.mismatch and balance.known_at]
-        since = min(known, default=position.last_movement_at or 0)
-        detail = f"{position.mismatch / 1000:g} {position.unit} shipped to this site never arrived."
-        yield opened("quantity_mismatch", name, since, detail)
+    amiss = [balance for balance in balances if balance.mismatch]
+    if amiss:
+        since = min(balance.known_at or 0 for balance in amiss)
+        yield opened("quantity_mismatch", name, since, _mismatch(amiss, position.unit))
+
+
+def _mismatch(amiss: Iterable[_Balance], unit: str) -> str:
+    """What is missing, and what came too much; one shipment's rest does not make up for another's."""
+    missing = sum(balance.mismatch for balance in amiss if balance.mismatch > 0)
+    surplus = -sum(balance.mismatch for balance in amiss if balance.mismatch < 0)
+    parts = []
+    if missing:
+        parts.append(f"{shown(missing)} {unit} shipped to this site never arrived")
+    if surplus:
+        parts.append(f"{shown(surplus)} {unit} more arrived than was shipped")
+    return "; ".join(parts) + "."

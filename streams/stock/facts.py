@@ -49,6 +49,7 @@ class InTransit(msgspec.Struct, tag="t", array_like=True, frozen=True, gc=False)
     shipped: int
     delivered: int
     final: bool
+    delivered_at: int | None
 
 
 Payload = Movement | InTransit
@@ -74,6 +75,6 @@ def movement_statement(event: Event, raw: bytes) -> Statement:
 
 def in_transit(state: Transit) -> InTransit | None:
     """The payload of a transit contribution; None where nothing remains."""
-    if not state.shipped and not state.delivered:
+    if not state.unit:
         return None
-    return InTransit(state.unit, state.shipped, state.delivered, state.final)
+    return InTransit(state.unit, state.shipped, state.delivered, state.final, state.delivered_at)

@@ -15,7 +15,7 @@ from schemas.quantities import thousandths
 from schemas.shipment import MilestoneReported
 from schemas.times import MINUTE_MS, to_ms
 from schemas.versions import Version, event_version
-from schemas.wire import Rejection, read
+from schemas.wire import Rejection, judge, read
 
 if TYPE_CHECKING:
     from schemas.warehouse import WarehouseEvent
@@ -63,7 +63,8 @@ class Books:
 
 def read_as_arrived(emission: Emission) -> Event | Rejection:
     """What the record is to whoever receives it: history is all published at the start."""
-    return read(emission.topic, emission.value, max(emission.at_ms, START))
+    found = read(emission.topic, emission.value, max(emission.at_ms, START))
+    return found if isinstance(found, Rejection) else judge(emission.topic, emission.value)
 
 
 @cache

@@ -194,7 +194,7 @@ def document(exported: Path) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_type_has_an_example_that_is_read_without_a_finding(kind: str) -> None:
     event = said(EXAMPLES[kind])
-    assert json.loads(event.model_dump_json())["type"] == kind
+    assert event.type == kind  # type: ignore[attr-defined]  # every event type has one
     assert findings(event) == ()
     assert list(EXAMPLES[kind])[:3] == ["event_id", "source", "type"]
 

@@ -29,7 +29,8 @@ STATEMENTS = {
 _ODD_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1, 1.0, 1.5, 0.001, 0.0001, 12.0005, 1e3, 1e12, 999_999_999_999.999, 10**15, "", " ", "x",
     "12.5", "1e3", "NaN", "Infinity", "-0", " 1", "1_000", "12.0000", "pcs", "p cs", "EUR", "eur", "EUR\n", "acme:4711",
-    "12345678", "acme:", ":4711", "a|b", "a>b", "tab\there", "line\n", "del\x7f", "x" * 201, "\u0661\u0662", [], {}, [1],
+    "12345678", "acme:", ":4711", "a|b", "a>b", "tab\there", "line\n", "del\x7f", "x" * 201, "\u0661\u0662", [], {},
+    [1],
     {"a": 1}, {"order_id": 5}, "2026-11-20T10:00:00Z", "2026-11-20T10:00:00", "2026-11-20T10:00:00.1234567Z",
     "2026-11-20T10:00:00.9999999Z", "2026-11-20 10:00:00Z", "2026-11-20T10:00:00+0200", "2026-11-20t10:00:00z",
     "2026-11-20T24:00:00Z", "2026-11-20T10:00:60Z", "2026-11-20T10:00:00+24:00", "0001-01-01T00:00:00Z", "1772359200",
@@ -43,6 +44,7 @@ def agree(topic: str, raw: bytes) -> None:
         return
     judged = judge(topic, raw)
     assert not isinstance(judged, Rejection), judged.reason
+    assert isinstance(said, type(judged))
     assert _values(said, judged)
     assert said.entity_key() == judged.entity_key()
     if topic in STATEMENTS:

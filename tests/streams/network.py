@@ -8,7 +8,8 @@ stand in any order, twice, or compacted. `Network.views` is what the world sees 
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -73,7 +74,10 @@ class FetchedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The state under each (topic, key), as bytes without version, and decoded by kind."""
+    """The state under each (topic, key), as bytes without version; decoded by kind.
+
+    Asked for a key that it does not have, it tells what is derived where nothing is known.
+    """
 
     states: Mapping[tuple[str, str], bytes]
 
@@ -98,16 +102,12 @@ class Views:
         complete = self._state("exceptions", entity, ExceptionSet).exceptions
         return {exception.kind: exception for exception in complete}
 
-    def saying(self) -> dict[tuple[str, str], bytes]:
-        """The states that say something: not what is derived where nothing (more) is known."""
-        return {name: state for name, state in self.states.items() if state not in _nothing(*name)}
-
     def keys(self, topic: str) -> set[str]:
         """The keys that a view has states for."""
         return {key for name, key in self.states if name == topic}
 
     def _state(self, topic: str, key: str, kind: type[_State]) -> _State:
-        return msgspec.json.decode(self.states[topic, key], type=kind)
+        return msgspec.json.decode(self.states.get((topic, key)) or _nothing(topic, key), type=kind)
 
 
 class Crash(Exception):
@@ -146,6 +146,29 @@ class Wire(Sender):
                 raise Crash
             self.fuse -= 1
         return self._network.append(place, record.key, record.value)
+
+
+class _Steps:
+    """Acknowledged steps over the wire: what was sent before a crash stays sent."""
+
+    transactional = False
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def take_over(self, agent: str, partition: int) -> None:
+        """Nobody else is there."""
+
+    @asynccontextmanager
+    async def batch(self, *_: object) -> AsyncIterator[Sender]:
+        """The wire."""
+        yield self._wire
+
+    async def give_up(self, agent: str, partition: int) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""
 
 
 @dataclass(slots=True)
@@ -193,7 +216,7 @@ class Network:
             place = self.chaos.choice(waiting) if self.chaos else waiting[0]
             size = self.chaos.randint(1, most) if self.chaos else most
             if self.chaos and self.chaos.random() < 0.1:
-                self._readers[place.topic].revoke({place.partition})
+                _finish(self._readers[place.topic].revoke({place.partition}))
             self.step(place, size, next(burning, None))
 
     def step(self, place: Place, size: int, fuse: int | None = None) -> None:
@@ -202,11 +225,8 @@ class Network:
         batch = self.topics[place][begin : begin + size]
         before = sum(map(len, self.topics.values()))
         self._wire.fuse = fuse
-        with patch.object(agents, "recover", self._recover):
-            try:
-                _finish(self._readers[place.topic].process(place.partition, batch))
-            except Crash:
-                pass
+        with patch.object(agents, "recover", self._recover), suppress(Crash):
+            _finish(self._readers[place.topic].process(place.partition, batch))
         if fuse is not None:
             self._start()
             return
@@ -229,18 +249,14 @@ class Network:
                 self.rewind(place, self.chaos.randint(0, len(self.topics[place])))
 
     def views(self) -> Views:
-        """Of each key of each view the state with the greatest version; keys that were removed are absent."""
-        greatest: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
+        """Of each key of each view the state with the greatest version; without those that are gone."""
+        greatest: dict[tuple[str, str], Published[msgspec.Raw]] = {}
         for record in self._records(VIEWS):
-            name = (record.topic, record.key.decode())
-            if record.value is None:
-                greatest.pop(name, None)
-                continue
-            published = _Stripped.decode(record.value)
-            told = (published.version, bytes(published.state))
-            if name not in greatest or greatest[name][0] < told[0]:
-                greatest[name] = told
-        return Views({name: state for name, (_, state) in sorted(greatest.items())})
+            published = _Stripped.decode(record.value or b"")
+            known = greatest.setdefault((record.topic, record.key.decode()), published)
+            if known.version < published.version:
+                greatest[record.topic, record.key.decode()] = published
+        return Views({name: bytes(told.state) for name, told in sorted(greatest.items()) if not told.gone})
 
     def facts(self) -> dict[tuple[str, str, str], Any]:
         """All live payloads by (agent, entity, identity), as the changelogs tell; versions of events stay."""
@@ -261,15 +277,13 @@ class Network:
 
     def two_states_of_one_version(self) -> list[tuple[str, bytes, tuple[int, int]]]:
         """Whatever was published twice under one version with different states: (topic, key, version)."""
-        seen: dict[tuple[str, bytes, str, tuple[int, int]], bytes] = {}
+        seen: dict[tuple[str, bytes, str, tuple[int, int]], tuple[bytes, bool]] = {}
         found = []
         for record in self._records(VIEWS | CONTRIBUTIONS):
-            if record.value is None:
-                continue
-            published = _Stripped.decode(record.value)
-            state = bytes(published.state)
-            who = json.loads(state).get("contributor", "")
-            if seen.setdefault((record.topic, record.key, who, published.version), state) != state:
+            published = _Stripped.decode(record.value or b"")
+            told = (bytes(published.state), published.gone)
+            who = json.loads(told[0]).get("contributor", "")
+            if seen.setdefault((record.topic, record.key, who, published.version), told) != told:
                 found.append((record.topic, record.key, published.version))
         return found
 
@@ -290,7 +304,7 @@ class Network:
         return listed
 
     def _start(self) -> None:
-        running = [Agent(derivation(), self._wire, "nowhere", EPOCH) for derivation in DERIVATIONS]
+        running = [Agent(derivation(), _Steps(self._wire), "nowhere", EPOCH) for derivation in DERIVATIONS]
         self._readers = {topic: agent for agent in running for topic in agent.inputs}
 
     def _inputs(self) -> list[Place]:
@@ -325,12 +339,21 @@ def play(*records: tuple[str, bytes]) -> Views:
     return network.views()
 
 
+def play_in_turn(*records: tuple[str, bytes]) -> Views:
+    """What the world sees after these records, each one processed to its end before the next is fed."""
+    network = Network()
+    for record in records:
+        network.feed([record])
+        network.run()
+    return network.views()
+
+
 @lru_cache(maxsize=10_000)
-def _nothing(topic: str, key: str) -> frozenset[bytes]:
+def _nothing(topic: str, key: str) -> bytes:
     """What a view says under a key when no facts are behind it."""
     entities = (key, key.partition("/")[2])
-    views = [view for rules in DERIVATIONS for entity in entities for view in rules().derive(entity, {}).views]
-    return frozenset(encode(view.state) for view in views if (view.topic, view.key) == (topic, key))
+    views = (view for rules in DERIVATIONS for entity in entities for view in rules().derive(entity, {}).views)
+    return next(encode(view.state) for view in views if (view.topic, view.key) == (topic, key))
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

@@ -14,11 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from schemas.event import Event
 from schemas.shipment import MILESTONES, MilestoneReported
-from schemas.wire import Rejection, read
+from schemas.wire import Rejection, judge
 
 _DAY: Final = 86_400_000
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NEVER: Final = 2**60
 _ENDS: Final = ("returned", "delivered", "cancelled")
 _NO_RANK: Final = {*_ENDS, "empty_returned"}
 _STEPS: Final = ("placed", "confirmed", "changed", "advance_ship_notice", "cancelled", "closed")
@@ -46,7 +45,7 @@ class LineOutcome(NamedTuple):
 class LeadOutcome(NamedTuple):
     """How many lead times that are not negative, and their sum in ms."""
 
-    count: int
+    observed: int
     total: int
 
 
@@ -112,7 +111,7 @@ def _standing(records: Iterable[tuple[str, bytes]]) -> dict[str, dict[str, list[
     """Per topic and entity, the events that nobody replaced or withdrew, in the order they were said."""
     newest: dict[tuple[str, str, str, str], _Statement] = {}
     for topic, raw in records:
-        event = read(topic, raw, _NEVER)
+        event = judge(topic, raw)
         if isinstance(event, Rejection):
             continue
         content = hashlib.sha256(raw).digest()[:16]

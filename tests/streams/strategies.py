@@ -4,7 +4,6 @@ To the unrelated events of `tests.strategies`, which collide but rarely meet, co
 shipped, delivered, received and put away, with corrections and retractions of what was said.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -54,6 +53,9 @@ def stories(draw: st.DrawFn) -> list[Told]:
         named = draw(st.sampled_from(([], shipped, shipped[:1])))
         told.append(milestone(shipment_id, "delivered", begin + 30 + draw(st.integers(-2, 60)), lines=named))
     if draw(st.booleans()):
+        named = draw(st.sampled_from(([], shipped[-1:])))
+        told.append(milestone(shipment_id, "delivered", begin + 95, lines=named, event_id=f"{shipment_id}/rest"))
+    if draw(st.booleans()):
         told += draw(_handled(shipment_id, goods[0], begin + 70))
     told += [draw(_corrected(draw(st.sampled_from(told)))) for _ in range(draw(st.integers(0, 3)))]
     return told
@@ -97,11 +99,10 @@ def _handled(draw: st.DrawFn, shipment_id: str, goods: Any, hour: int) -> list[T
 def _corrected(draw: st.DrawFn, told: Told) -> Told:
     """A later statement of the event: withdrawn, or with something changed that may change."""
     recorded = draw(st.integers(500, 503))
-    changes: dict[str, Callable[[], dict[str, Any]]] = {
-        "shipment.events": lambda: draw(_route()) | draw(st.sampled_from(({}, {"lines": []}))),
-        "warehouse.events": lambda: {"quantity": str(draw(_amounts))},
-        "supplier.events": lambda: {"attributes": {"why": "typing error"}},
-    }
     if draw(st.booleans()):
         return retraction(told, recorded)
-    return correction(told, recorded, **changes[told.topic]())
+    if told.topic == "shipment.events":
+        return correction(told, recorded, **draw(_route()), **draw(st.sampled_from(({}, {"lines": []}))))
+    if told.topic == "warehouse.events":
+        return correction(told, recorded, quantity=str(draw(_amounts)))
+    return correction(told, recorded, attributes={"why": "typing error"})

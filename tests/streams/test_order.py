@@ -60,7 +60,7 @@ def through_chaos(records: list[Told], seed: int, fuses: list[int | None]) -> Ne
     return network
 
 
-@settings(_unhurried, max_examples=200)
+@settings(_unhurried, max_examples=250)
 @given(records=histories(), seed=_seeds, fuses=_fuses)
 def test_order_repetition_batches_and_crashes_leave_no_trace_in_views_and_facts(
     records: list[Told], seed: int, fuses: list[int | None]
@@ -69,19 +69,12 @@ def test_order_repetition_batches_and_crashes_leave_no_trace_in_views_and_facts(
     calm.feed(records)
     calm.run()
     stormy = through_chaos(records, seed, fuses)
-    assert stormy.views().saying() == calm.views().saying()
+    assert stormy.views() == calm.views()
     assert stormy.facts() == calm.facts()
     assert stormy.two_states_of_one_version() == []
 
 
-@settings(_unhurried, max_examples=60)
-@given(records=histories(strangers=2), seed=_seeds)
-def test_which_views_exist_does_not_depend_on_the_order(records: list[Told], seed: int) -> None:
-    """Also those that say nothing: a target that was once addressed by mistake is not there for ever."""
-    assert through_chaos(records, seed, []).views() == play(*records)
-
-
-@settings(_unhurried, max_examples=150)
+@settings(_unhurried, max_examples=200)
 @given(records=histories())
 def test_the_agents_come_to_what_the_oracle_expects(records: list[Told]) -> None:
     assert outcomes(play(*records).states) == expected(records)
@@ -91,7 +84,7 @@ def test_a_crash_before_any_single_write_leaves_no_trace() -> None:
     calm = Network()
     calm.feed(STORY)
     calm.run(most=3)
-    assert sum(calm.writes) > 60
+    assert sum(calm.writes) > 50
     for batch, writes in enumerate(calm.writes):
         for written in range(writes + 1):
             crashed = Network()
@@ -109,7 +102,7 @@ def test_a_worker_that_dies_again_and_again_comes_to_the_same() -> None:
     dying = Network()
     dying.feed(STORY)
     dying.run([*range(20)] * 3, most=1)
-    assert dying.views().saying() == calm.views().saying()
+    assert dying.views() == calm.views()
 
 
 def test_the_number_of_partitions_changes_nothing() -> None:
