@@ -91,7 +91,7 @@ class Agent:
         partition = self._partitions.get(number)
         if partition is None:
             await self._steps.take_over(self.derivation.name, number)
-            partition = await recover(self._bootstrap, self.changelog, number, self.codec)
+            partition = await recover(self._bootstrap, self.changelog, number, self.codec, self.inputs)
             if partition.epoch is not None and partition.epoch != self._epoch:
                 raise WrongEpoch(
                     f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "

@@ -5,10 +5,13 @@ Here the changelog is read from its beginning to its true end, and every row is 
 stand there twice or in another order than they were written (docs/architecture.md, "Recovery").
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.errors import QuaysideError
+from streams.agents import WORKER_GROUP
 from streams.ends import true_ends
 from streams.rows import Codec
 from streams.table import Partition
@@ -16,12 +19,24 @@ from streams.table import Partition
 _POLL_MS: Final = 500
 
 
-async def recover(bootstrap: str, changelog: str, number: int, codec: Codec) -> Partition:
-    """The partition as its changelog tells; raises what the reading raises, and ForeignRow."""
+class LostChangelog(QuaysideError):
+    """The state that committed offsets stand for is not there."""
+
+    exit_code = 2
+
+
+async def recover(bootstrap: str, changelog: str, number: int, codec: Codec, inputs: Iterable[str]) -> Partition:
+    """The partition as its changelog tells.
+
+    Raises:
+        LostChangelog: Offsets of the agent's inputs are committed, but the changelog has no header.
+        ForeignRow: A row was written by another version.
+    """
     partition = Partition()
     place = TopicPartition(changelog, number)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
+        group_id=WORKER_GROUP,
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=8 << 20,
@@ -35,6 +50,20 @@ async def recover(bootstrap: str, changelog: str, number: int, codec: Codec) -> 
             for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 for record in records:
                     partition.recover(record.key, record.value, record.offset, codec)
+        if partition.epoch is None:
+            await _refuse_loss(consumer, changelog, [TopicPartition(topic, number) for topic in inputs])
     finally:
         await consumer.stop()
     return partition
+
+
+async def _refuse_loss(consumer: AIOKafkaConsumer, changelog: str, inputs: Iterable[TopicPartition]) -> None:
+    """A header is written before any offset is committed, so offsets without one mean that the state is lost."""
+    for place in inputs:
+        committed = await consumer.committed(place)
+        if committed:
+            raise LostChangelog(
+                f"{changelog} partition {place.partition} is empty, but {committed} records of {place.topic} were "
+                "processed into it: the changelog was deleted. Nothing was overwritten; bring it back, or make all "
+                "topics anew under the next QUAYSIDE_EPOCH and publish the history again."
+            )

@@ -315,7 +315,7 @@ class Network:
             if place.topic in topics:
                 yield from self.topics[place]
 
-    async def _recover(self, _: str, changelog: str, number: int, codec: Codec) -> Partition:
+    async def _recover(self, _: str, changelog: str, number: int, codec: Codec, __: object) -> Partition:
         return self._recovered(changelog, number, codec)
 
     def _recovered(self, changelog: str, number: int, codec: Codec) -> Partition:
