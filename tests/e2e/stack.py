@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from deploy.stackfile import StackFile, forget, is_alive, running
+from deploy.gate_client import raw
+from deploy.stackfile import StackFile, is_alive, require_running, running
+from deploy.status import status
+from schemas.errors import QuaysideError
 
 ROOT: Final = Path(__file__).parents[2]
 COMMAND: Final = (sys.executable, "-m", "deploy.command.main")
@@ -41,7 +44,6 @@ class Finished(NamedTuple):
         assert len(lines) == 1, self
         assert lines[0].startswith("quayside: "), self
         sentence = lines[0].removeprefix("quayside: ")
-        assert sentence[0].isupper() or sentence[0] in "/'", self
         assert sentence.endswith("."), self
         return sentence
 
@@ -71,12 +73,12 @@ def quayside(*arguments: object, told: bytes | None = None, **settings: str) -> 
 
 
 def begin(*arguments: object, **settings: str) -> "subprocess.Popen[bytes]":
-    """Start `quayside ARGUMENTS`, its output in pipes; whoever starts it ends it."""
+    """Start `quayside ARGUMENTS`, its input and output in pipes; whoever starts it ends it."""
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         cwd=ROOT,
         env=environment(**settings),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
@@ -112,8 +114,8 @@ class Stack:
         told = self.run("up", "--detach", "--json", *arguments)
         told.done()
         self.note()
-        status: dict[str, Any] = told.last_json()
-        return status
+        answer: dict[str, Any] = told.last_json()
+        return answer
 
     def down(self) -> None:
         """Stop it; nothing of it is left."""
@@ -147,9 +149,8 @@ class Stack:
         await_(f"the processes {self.alive()} of {self.data} end", lambda: not self.alive(), patience_s)
 
     def query(self, sql: str) -> list[list[Any]]:
-        """The rows of a query."""
-        told = self.run("query", "-", "--format", "JSONCompact", told=sql.encode())
-        rows: list[list[Any]] = json.loads(told.done())["data"]
+        """The rows of a query, asked at the store's gate as Grafana and curl do: quicker than a command each."""
+        rows: list[list[Any]] = json.loads(raw(require_running(self.data), sql, "JSONCompact"))["data"]
         return rows
 
     def row(self, sql: str) -> list[Any]:
@@ -161,32 +162,24 @@ class Stack:
         """What `status --json` says."""
         told = self.run("status", "--json")
         told.done()
-        status: dict[str, Any] = told.last_json()
-        return status
+        answer: dict[str, Any] = told.last_json()
+        return answer
 
     def is_ready(self) -> bool:
-        """Whether `status` answers, says it is ready, and all processes live."""
+        """Whether broker and store answer, the stack says it is ready, and all its processes live."""
         stack = self.file()
         if stack is None or not stack.ready:
             return False
-        told = self.run("status", "--json")
-        if told.code:
-            assert told.code == 3, told
-            assert "Traceback" not in told.out + told.err, told
+        try:
+            told = status(stack)
+        except QuaysideError:
             return False
-        status = told.last_json()
-        return status["ready"] and all(process["alive"] for process in status["processes"])
+        return told.ready and all(process.alive for process in told.processes)
 
     def settled(self) -> dict[str, Any]:
         """Its status once nothing is waiting to be processed; for a stack that nobody writes to."""
-        found: list[dict[str, Any]] = []
-
-        def is_settled() -> bool:
-            found[:] = [self.status()]
-            return bool(found[0]["lag"] == 0)
-
-        await_("the lag is 0", is_settled)
-        return found[0]
+        await_("the lag is 0", lambda: self.is_ready() and status(require_running(self.data)).lag == 0)
+        return self.status()
 
     def publish(self, lines: Iterable[bytes], *arguments: object) -> Finished:
         """`publish -` with these lines."""
@@ -206,7 +199,6 @@ class Stack:
         left = self.alive()
         for pid in left:
             os.kill(pid, 9)
-        forget(self.data)
         assert not left, f"processes left on {self.data}: {left}"
 
 
