@@ -11,6 +11,12 @@ Kind = Literal["fact", "contribution", "state", "view", "account"]
 
 DEFAULT_PARTITIONS: Final = 4
 
+_LARGEST: Final = 1_048_588
+"""Kafka's own default, in bytes."""
+
+_LARGEST_LETTER: Final = 2 * _LARGEST
+"""A dead letter holds the largest record in base64, which makes it a third larger, and the reason beside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -27,7 +33,8 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """The topic's settings, as Kafka names them."""
-        settings = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "1048588"}
+        largest = _LARGEST_LETTER if self.kind == "account" else _LARGEST
+        settings = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(largest)}
         if self.compacted:
             settings |= {"cleanup.policy": "compact", "min.compaction.lag.ms": str(HOUR_MS)}
         else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from schemas.topics import TOPICS
@@ -402,3 +402,21 @@ def test_large_bad_lines_are_kept_at_apache_kafka_too(own_kafka: str, tmp_path: 
         stack.down()
         stack.up()
         assert stack.row("SELECT count() FROM warehouse_events WHERE event_id = 'good'") == [1]
+
+
+@pytest.mark.kafka
+def test_a_large_bad_record_in_a_topic_does_not_stop_the_stream(own_kafka: str, tmp_path: Path) -> None:
+    """A program that writes to Kafka directly sends one: as a dead letter it must still fit into a record."""
+    large = document("LARGE", event_id="large", reason="x" * 880_000)
+    good = document("AFTER", event_id="after")
+    with new_stack(tmp_path / "data", QUAYSIDE_KAFKA=own_kafka) as stack:
+        stack.up()
+        with KafkaProducer(bootstrap_servers=own_kafka, max_request_size=1_000_000) as producer:
+            for line in (large, good):
+                producer.send("warehouse.events", key=b"AFTER|acme:4711", value=line).get(timeout=30)
+        sql = "SELECT count() FROM stock_now WHERE site = 'AFTER'"
+        await_("the record behind it is processed", lambda: stack.row(sql) == [1], 60)
+        stack.settled()
+        assert all(process["restarts"] == 0 for process in stack.status()["processes"])
+        sql = "SELECT count(), any(hex(SHA256(value))) FROM dead_letters WHERE topic = 'warehouse.events'"
+        assert stack.row(sql) == [1, hashlib.sha256(large).hexdigest().upper()]
