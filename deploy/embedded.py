@@ -25,7 +25,7 @@ from deploy.replayed import EPOCH_ENDED, replayed
 from deploy.settings import Settings
 from deploy.spool import abandoned_files, mark_published, published_files, read_spool, spool_files
 from deploy.stackfile import StackFile
-from schemas.errors import QuaysideError, Unreachable, WrongInput
+from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
 from schemas.topics import of_kind
 from streams.administration import committed_offsets, create_topics
 from streams.agents import HISTORY_GROUP
@@ -59,6 +59,7 @@ class EmbeddedStack:
         self._gate_port: Final = settings.gate_port or free_port()
         self._password: Final = gate_password(settings, self.data)
         self._children: dict[str, Child] = {}
+        self._starts: dict[str, int] = {}
         self._trimming: tuple[list[Path], Ends] | None = None
 
     @property
@@ -84,6 +85,7 @@ class EmbeddedStack:
         logs.mkdir(parents=True, exist_ok=True)
         self.ended = False
         self._trimming = None
+        self._children = {}
         if self._settings.kafka is None:
             self.epoch = _next_epoch(self.data)
             self._broker = Broker.start(logs / "broker.log")
@@ -109,6 +111,7 @@ class EmbeddedStack:
     def restart(self, child: Child) -> None:
         """Start a child again that has ended."""
         child.restarts += 1
+        self._starts[child.name] += 1
         child.start()
         if child.name == "store" and self.ended:
             child.tell(f"{EPOCH_ENDED} {self.epoch}")
@@ -155,7 +158,8 @@ class EmbeddedStack:
             self._trimming = None
 
     def _launch(self, name: str, arguments: list[str]) -> None:
-        restarts = self._children[name].restarts + 1 if name in self._children else 0
+        restarts = self._starts.get(name, 0)
+        self._starts[name] = restarts + 1
         child = Child(
             name,
             [*arguments, "--data", str(self.data)],
@@ -171,7 +175,10 @@ class EmbeddedStack:
         if not self.broker_alive():
             raise Unreachable("The embedded broker ended while the stack was starting: see logs/broker.log.")
         for child in self.children:
-            if child.exit_code() is not None:
+            code = child.exit_code()
+            if code in {WrongInput.exit_code, Unreachable.exit_code}:
+                raise error_of(code, child.last_words())
+            if code is not None:
                 raise QuaysideError(
                     f"The {child.name} process ended while the stack was starting: {child.last_words()} "
                     f"(see {self.data}/logs/{child.name}.log)."

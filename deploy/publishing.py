@@ -3,18 +3,18 @@
 import asyncio
 import json
 import random
-import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.arriving import arriving
 from deploy.command.reach import stack_of
 from deploy.door import Door, Line
 from deploy.gate_client import gate_client
@@ -92,9 +92,9 @@ def publish_lines(name: str, data: Path | None, *, wait: bool) -> Published:
     """Publish a file of NDJSON (`-`: stdin). Raises WrongInput for what is no such file, Unreachable."""
     settings, stack = stack_of(data)
     outcome = Published()
-    with closing(gate_client(stack)) as store, _opened(name) as file:
+    with closing(gate_client(stack)) as store, _opened(name) as descriptor:
         door = Door(store)
-        asyncio.run(_publish(_lines(file, name), door, outcome, name, _publisher(settings, stack)))
+        asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, _publisher(settings, stack)))
     if wait:
         _settle(stack)
     return outcome
@@ -126,11 +126,14 @@ def _publisher(settings: Settings, stack: StackFile) -> Publisher:
     return Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None)
 
 
-async def _publish(lines: Iterable[Line], door: Door, outcome: Published, name: str, publisher: Publisher) -> None:
+async def _publish(
+    lines: AsyncIterator[list[Line]], door: Door, outcome: Published, name: str, publisher: Publisher
+) -> None:
     shown = "stdin" if name == "-" else name
     try:
         with _progress("publishing", None) as bar:
-            for batch in _batches(lines):
+            async for batch in lines:
+                _refuse_other_files(batch, name)
                 now = time.time_ns() // 1_000_000
                 decision = await asyncio.to_thread(door.decide, batch, now)
                 await publisher.accept(
@@ -174,35 +177,29 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[Line]:
-    """The lines; raises WrongInput for a file that is no text of JSON objects at all."""
-    first: list[bytes] = []
-    numbered = enumerate(file, 1)
-    ahead: list[Line] = []
-    for number, raw in islice(numbered, _SNIFFED_LINES):
-        ahead.append(Line(number, raw.rstrip(b"\r\n")))
-        if raw.strip():
-            first.append(raw.strip())
+def _refuse_other_files(batch: list[Line], name: str) -> None:
+    """Raise WrongInput for a file whose first lines are no JSON objects at all: it is of another kind."""
+    if batch[0].number != 1:
+        return
+    first = [line.raw.strip() for line in batch[:_SNIFFED_LINES] if line.raw.strip()]
     if first and (any(b"\x00" in raw for raw in first) or not any(raw.startswith(b"{") for raw in first)):
         raise WrongInput(
             f"{name} is not NDJSON: its lines are no JSON objects. Write one event per line, as docs/events.md shows."
         )
-    yield from ahead
-    for number, raw in numbered:
-        yield Line(number, raw.rstrip(b"\r\n"))
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str) -> Iterator[int]:
+    """The file's descriptor."""
     if name == "-":
-        yield sys.stdin.buffer
+        yield 0
         return
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(Path(name).open("rb"))
+            file = stack.enter_context(Path(name).open("rb", buffering=0))
         except OSError as error:
             raise WrongInput(f"{name} cannot be read: {error.strerror}. Check the path.") from None
-        yield file
+        yield file.fileno()
 
 
 class _Bar(Protocol):

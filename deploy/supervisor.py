@@ -11,9 +11,9 @@ from deploy.embedded import Demo, EmbeddedStack
 from deploy.processes import Child
 from deploy.settings import Settings
 from deploy.stackfile import forget, running
-from schemas.errors import QuaysideError, WrongInput
+from schemas.errors import QuaysideError, WrongInput, error_of
 
-_RESTARTS: Final = 5
+_RESTARTS: Final = 10
 _WITHIN_S: Final = 60.0
 _TRIM_EVERY_S: Final = 2.0
 
@@ -39,10 +39,8 @@ class Supervisor:
     def watch(self) -> None:
         """Look after the stack once; to be called a few times a second. Raises when it keeps failing."""
         if not self.stack.broker_alive():
-            self._count("the broker")
             self._news("The broker ended: the whole stack goes down and comes up again from the history and the spool.")
-            self.stack.stop()
-            self.stack.start()
+            self._start_anew("the broker")
             return
         for child in self.stack.children:
             code = child.exit_code()
@@ -52,6 +50,21 @@ class Supervisor:
             self._trimmed_at = time.monotonic()
             self._trim()
 
+    def _start_anew(self, what: str) -> None:
+        """Everything down and up again, as often as it takes: processes may die while others come up."""
+        while True:
+            self._count(what)
+            self.stack.stop()
+            try:
+                self.stack.start()
+            except WrongInput:
+                raise
+            except QuaysideError as error:
+                what = str(error)
+                self._news(f"The stack did not come up again: {error} It is tried again.")
+            else:
+                return
+
     def stop(self) -> None:
         """Stop everything and forget the stack."""
         self.stack.stop()
@@ -60,7 +73,7 @@ class Supervisor:
 
     def _revive(self, child: Child, code: int) -> None:
         if code == WrongInput.exit_code:
-            raise WrongInput(f"The {child.name} process cannot go on: {child.last_words()}")
+            raise error_of(code, child.last_words())
         self._count(f"the {child.name} process ({child.last_words()})")
         self._news(f"The {child.name} process ended (exit code {code}): it was started again.")
         self.stack.restart(child)

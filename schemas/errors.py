@@ -19,3 +19,9 @@ class Unreachable(QuaysideError):
     """A broker, a store or a stack that does not answer."""
 
     exit_code = 3
+
+
+def error_of(exit_code: int | None, message: str) -> QuaysideError:
+    """The error that a process of ours ended with, from its exit code and its last words."""
+    kinds: dict[int | None, type[QuaysideError]] = {kind.exit_code: kind for kind in (WrongInput, Unreachable)}
+    return kinds.get(exit_code, QuaysideError)(message.removeprefix("quayside: "))

@@ -97,8 +97,8 @@ def _too_early(event: Event, appended_at: int) -> Rejection | None:
     if recorded_at > latest:
         return Rejection(
             "recorded_in_future",
-            f"recorded_at {rfc3339(recorded_at)} is more than 24 h after the record's arrival at "
-            f"{rfc3339(appended_at)}: check the clock of {event.source!r}.",
+            f"recorded_at {rfc3339(recorded_at)} is more than 24 h after the record's arrival: "
+            f"check the clock of {event.source!r}.",
             "recorded_at",
         )
     planned = getattr(event, "classifier", "actual") != "actual"
@@ -106,8 +106,8 @@ def _too_early(event: Event, appended_at: int) -> Rejection | None:
     if not planned and occurred_at > latest:
         return Rejection(
             "occurred_in_future",
-            f"occurred_at {rfc3339(occurred_at)} is more than 24 h after the record's arrival at "
-            f"{rfc3339(appended_at)}, but a {event.type} tells what has happened: "  # type: ignore[attr-defined]
+            f"occurred_at {rfc3339(occurred_at)} is more than 24 h after the record's arrival, "
+            f"but a {event.type} tells what has happened: "  # type: ignore[attr-defined]
             f"check the clock of {event.source!r}.",
             "occurred_at",
         )

@@ -73,7 +73,8 @@ async def open_gate(application: web.Application, port: int = 0) -> OpenGate:
     except OSError as error:
         await runner.cleanup()
         raise WrongInput(
-            f"Port {port} on {LOOPBACK} cannot be used for the gate ({error.strerror}); choose another."
+            f"Port {port} on {LOOPBACK} cannot be used for the gate ({error.strerror}): "
+            "set QUAYSIDE_GATE_PORT to another one, or to 0."
         ) from error
     return OpenGate(int(runner.addresses[0][1]), runner)
 

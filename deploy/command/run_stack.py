@@ -27,7 +27,7 @@ from deploy.settings import Settings
 from deploy.stackfile import StackFile, require_running, running
 from deploy.status import Status, status
 from deploy.supervisor import Supervisor
-from schemas.errors import QuaysideError, Unreachable
+from schemas.errors import QuaysideError, Unreachable, error_of
 
 _LOOK_S: Final = 0.2
 _REFRESH_S: Final = 1.0
@@ -105,7 +105,7 @@ def detached(settings: Settings, demo: Demo | None, *, seconds: float | None, as
             return
         if process.poll() is not None:
             said = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
-            raise QuaysideError((said[-1] if said else "The stack ended at once.").removeprefix("quayside: "))
+            raise error_of(process.returncode, said[-1] if said else "The stack ended at once.")
         time.sleep(_LOOK_S)
     process.terminate()
     raise Unreachable(f"The stack was not ready within {_START_PATIENCE_S:g} s and was stopped: see {log}.")

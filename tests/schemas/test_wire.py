@@ -210,8 +210,7 @@ def test_a_clock_may_be_a_day_ahead_and_no_more() -> None:
     assert isinstance(reading(received(recorded_at="2026-03-02T10:00:00Z")), Event)
     assert reading(received(recorded_at="2026-03-02T10:00:00.001Z")) == Rejection(
         "recorded_in_future",
-        "recorded_at 2026-03-02T10:00:00.001Z is more than 24 h after the record's arrival at "
-        "2026-03-01T10:00:00.000Z: check the clock of 'acme'.",
+        "recorded_at 2026-03-02T10:00:00.001Z is more than 24 h after the record's arrival: check the clock of 'acme'.",
         "recorded_at",
     )
 
@@ -220,8 +219,8 @@ def test_nothing_can_have_happened_more_than_a_day_from_now() -> None:
     assert isinstance(reading(received(occurred_at="2026-03-02T10:00:00Z")), Event)
     assert reading(received(occurred_at="2026-03-02T12:00:00.001+02:00", source="dock 4")) == Rejection(
         "occurred_in_future",
-        "occurred_at 2026-03-02T10:00:00.001Z is more than 24 h after the record's arrival at "
-        "2026-03-01T10:00:00.000Z, but a received tells what has happened: check the clock of 'dock 4'.",
+        "occurred_at 2026-03-02T10:00:00.001Z is more than 24 h after the record's arrival, "
+        "but a received tells what has happened: check the clock of 'dock 4'.",
         "occurred_at",
     )
 
