@@ -36,6 +36,7 @@ _GATE_PATIENCE_S: Final = 30.0
 _WORKER_GRACE_S: Final = 3.0
 _STORE_GRACE_S: Final = 4.0
 _PAUSE_S: Final = 0.1
+_DRAIN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,10 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End everything, sources first; what is not yet in the history is in the spool."""
+        demo = self._children.get("demo")
+        if demo is not None:
+            demo.stop(_WORKER_GRACE_S)
+        self._drain()
         for child in self._children.values():
             if child.name != "store":
                 child.ask_to_stop()
@@ -156,6 +161,17 @@ class EmbeddedStack:
             for path in files:
                 path.unlink(missing_ok=True)
             self._trimming = None
+
+    def _drain(self) -> None:
+        """Before a stop in order: let the history take what the spool holds, so that it need not go out again."""
+        deadline = time.monotonic() + _DRAIN_S
+        store = self._children.get("store")
+        with contextlib.suppress(QuaysideError):
+            while self.broker_alive() and store is not None and store.exit_code() is None:
+                self.trim_spool()
+                if not published_files(self.data / "spool") or time.monotonic() > deadline:
+                    return
+                time.sleep(_PAUSE_S)
 
     def _launch(self, name: str, arguments: list[str]) -> None:
         restarts = self._starts.get(name, 0)
@@ -217,10 +233,11 @@ class EmbeddedStack:
                 self._whole()
                 time.sleep(_PAUSE_S)
             count = told
-        files = spool_files(self.data / "spool")
+        spool = self.data / "spool"
+        files = spool_files(spool) if self._settings.kafka is None else abandoned_files(spool)
         if files:
             count += asyncio.run(self._publish_again(files))
-        for path in files:
+        for path in abandoned_files(spool):
             mark_published(path)
         return count
 

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from deploy.stackfile import StackFile
 from schemas.errors import Unreachable, WrongInput
@@ -42,6 +42,8 @@ def rows(client: Client, sql: str, parameters: Mapping[str, Any] | None = None) 
     """The rows of a query. Raises WrongInput with the engine's own words."""
     try:
         return [tuple(row) for row in client.query(sql, parameters=dict(parameters or {})).result_rows]
+    except OperationalError:
+        raise Unreachable("The store's gate does not answer: see `quayside status`.") from None
     except ClickHouseError as error:
         raise WrongInput(f"The store refused the query: {_first_line(error)}") from None
 

@@ -1,5 +1,6 @@
 """How accepted records reach Kafka: on disk first, then published, then remembered until the history has them."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from deploy.spool import Spooled, SpoolWriter
 from schemas.errors import Unreachable
 from schemas.topics import TOPICS
 from streams.sending import Record, Sender
+
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
 
 
 class Publisher:

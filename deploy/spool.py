@@ -10,6 +10,7 @@ A file is a run of frames: magic, length (4 bytes, big endian), CRC-32 of the bo
 msgpack [[topic, key, value], ...]. A frame that was cut off by a crash was never accepted and is skipped.
 """
 
+import contextlib
 import os
 import time
 import uuid
@@ -72,7 +73,8 @@ class SpoolWriter:
         if self._file is not None and self._path is not None:
             os.close(self._file)
             if published:
-                mark_published(self._path)
+                with contextlib.suppress(FileNotFoundError):  # the history had it already
+                    mark_published(self._path)
             self._file = self._path = None
 
     def _open(self) -> None:

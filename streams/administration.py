@@ -14,6 +14,7 @@ from schemas.errors import Unreachable
 from schemas.topics import TOPICS, Topic
 
 _REQUEST_MS: Final = 10_000
+_BOOTSTRAP_MS: Final = 5_000
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
 
 
@@ -29,7 +30,10 @@ def administration(bootstrap: str) -> Iterator[Any]:
     """An admin client, closed at the end. Raises Unreachable where no broker answers."""
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","), request_timeout_ms=_REQUEST_MS, client_id="quayside-admin"
+            bootstrap_servers=bootstrap.split(","),
+            request_timeout_ms=_REQUEST_MS,
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            client_id="quayside-admin",
         )
     except (KafkaError, OSError) as error:
         raise Unreachable(

@@ -38,6 +38,7 @@ async def recover(bootstrap: str, changelog: str, number: int, codec: Codec, inp
         bootstrap_servers=bootstrap,
         group_id=WORKER_GROUP,
         enable_auto_commit=False,
+        auto_offset_reset="earliest",  # an assignment's own reset may come after the seek: then it does no harm
         isolation_level="read_committed",
         max_partition_fetch_bytes=8 << 20,
     )

@@ -82,6 +82,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             message = self._to_message(tp, batch[-1])
             message.value = batch
+            if self._read_offset[tp] == 0 and batch[-1].offset > 1:
+                # Faust takes a read offset of 0 for none, adds no gap behind it, and never commits again.
+                await self._add_gap(tp, 1, batch[-1].offset)
             yield tp, message
 
     def ack(self, message: Any) -> bool:
