@@ -60,7 +60,10 @@ def resume(data: Path, seed: int, pace: float, now_ms: int) -> DemoProgress:
     if kept is None:
         return DemoProgress(seed, now_ms, pace)
     idle = pause(kept.start_ms, kept.last_at_ms, now_ms) if kept.taken else None
-    return replace(kept, pauses=(*kept.pauses, idle)) if idle else kept
+    if idle is None:
+        return kept
+    before = kept.pauses[:-1] if kept.pauses and kept.pauses[-1][0] == idle[0] else kept.pauses
+    return replace(kept, pauses=(*before, idle))
 
 
 async def _run(data: Path, bootstrap: str, seed: int, pace: float) -> None:

@@ -21,6 +21,8 @@ from schemas.wire import Rejection, event_types, read, topic_of
 
 DOOR: Final = "publish"
 _OFFSET_BYTES: Final = 7
+_ASKED_AT_ONCE: Final = 200
+"""So that a query of the longest names stays below what the engine takes (256 KiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,16 @@ class Door:
             if (event.topic, event.source, event.event_id) not in self._keys:
                 by_topic.setdefault(event.topic, set()).add((event.source, event.event_id))
         for topic, asked in by_topic.items():
-            pairs = ", ".join(f"({_literal(source)}, {_literal(event_id)})" for source, event_id in sorted(asked))
-            table = topic.replace(".", "_")
-            sql = (
-                f"SELECT source, event_id, any(entity) FROM {table} WHERE (source, event_id) IN ({pairs}) GROUP BY ALL"  # noqa: S608  # literals are escaped
-            )
-            for source, event_id, entity in rows(self._store, sql):
-                self._keys[topic, source, event_id] = entity
+            named = sorted(asked)
+            for start in range(0, len(named), _ASKED_AT_ONCE):
+                some = named[start : start + _ASKED_AT_ONCE]
+                pairs = ", ".join(f"({_literal(source)}, {_literal(event_id)})" for source, event_id in some)
+                sql = (
+                    f"SELECT source, event_id, any(entity) FROM {topic.replace('.', '_')} "  # noqa: S608  # escaped
+                    f"WHERE (source, event_id) IN ({pairs}) GROUP BY source, event_id"
+                )
+                for source, event_id, entity in rows(self._store, sql):
+                    self._keys[topic, source, event_id] = entity
 
 
 def _event(raw: bytes, arrived_at: int) -> Event | Rejection:
@@ -132,6 +137,9 @@ def _event(raw: bytes, arrived_at: int) -> Event | Rejection:
         said = _TYPE.decode(raw).type
     except msgspec.ValidationError:
         said = ""
+    except (RecursionError, UnicodeDecodeError):
+        reason = "The line is nested too deeply, or not UTF-8. Write an event as docs/events.md shows."
+        return Rejection("not_json", reason)
     except msgspec.DecodeError as error:
         return Rejection("not_json", f"The line is not JSON: {error}. Write one JSON object per line, in UTF-8.")
     topic = topic_of(said)

@@ -92,6 +92,7 @@ class EmbeddedStack:
             self._broker = Broker.start(logs / "broker.log")
         else:
             self.epoch = self._settings.epoch
+            _note_epoch(self.data, max(self.epoch, _last_epoch(self.data)))
         create_topics(self.kafka)
         replaying = ["--replay"] if self._settings.kafka is None else []
         self._launch("store", ["store", "--epoch", str(self.epoch), "--gate-port", str(self._gate_port), *replaying])
@@ -120,13 +121,12 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End everything, sources first; what is not yet in the history is in the spool."""
-        demo = self._children.get("demo")
-        if demo is not None:
-            demo.stop(_WORKER_GRACE_S)
-        self._drain()
         for child in self._children.values():
             if child.name != "store":
                 child.ask_to_stop()
+        if "demo" in self._children:
+            self._children["demo"].stop(_WORKER_GRACE_S)
+        self._drain()
         for name, grace in (("demo", _WORKER_GRACE_S), ("worker", _WORKER_GRACE_S), ("store", _STORE_GRACE_S)):
             if name in self._children:
                 self._children[name].stop(grace)
@@ -234,10 +234,11 @@ class EmbeddedStack:
                 time.sleep(_PAUSE_S)
             count = told
         spool = self.data / "spool"
-        files = spool_files(spool) if self._settings.kafka is None else abandoned_files(spool)
+        abandoned = abandoned_files(spool)
+        files = spool_files(spool) if self._settings.kafka is None else abandoned
         if files:
             count += asyncio.run(self._publish_again(files))
-        for path in abandoned_files(spool):
+        for path in abandoned:
             mark_published(path)
         return count
 
@@ -254,11 +255,6 @@ class EmbeddedStack:
         return count
 
 
-def unwritable(data: Path, error: OSError) -> WrongInput:
-    """What to tell about a data directory that cannot be used."""
-    return WrongInput(f"The data directory {data} cannot be written: {error.strerror}. Choose another --data.")
-
-
 def _accepting_topics() -> tuple[str, ...]:
     """The topics that accepted records go to."""
     return (*(topic.name for topic in of_kind("fact")), "dead.letters")
@@ -266,20 +262,29 @@ def _accepting_topics() -> tuple[str, ...]:
 
 def _next_epoch(data: Path) -> int:
     """A number that no earlier life of this data directory had; on disk before it is used."""
+    epoch = _last_epoch(data) + 1
+    _note_epoch(data, epoch)
+    return epoch
+
+
+def _last_epoch(data: Path) -> int:
     path = data / "epoch"
     try:
-        last = int(path.read_text()) if path.exists() else 0
+        return int(path.read_text()) if path.exists() else 0
     except ValueError:
         raise WrongInput(
             f"{path} holds no number: write one into it that is not below any epoch of the store."
         ) from None
+
+
+def _note_epoch(data: Path, epoch: int) -> None:
+    path = data / "epoch"
     fresh = path.with_suffix(".new")
     with fresh.open("w") as file:
-        file.write(str(last + 1))
+        file.write(str(epoch))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return last + 1
 
 
 def gate_password(settings: Settings, data: Path) -> str:

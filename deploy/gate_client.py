@@ -43,7 +43,7 @@ def rows(client: Client, sql: str, parameters: Mapping[str, Any] | None = None) 
     try:
         return [tuple(row) for row in client.query(sql, parameters=dict(parameters or {})).result_rows]
     except OperationalError:
-        raise Unreachable("The store's gate does not answer: see `quayside status`.") from None
+        raise Unreachable("The store's gate does not answer: it is being restarted, or see logs/store.log.") from None
     except ClickHouseError as error:
         raise WrongInput(f"The store refused the query: {_first_line(error)}") from None
 
@@ -68,7 +68,8 @@ def raw(stack: StackFile, sql: str, output: str) -> bytes:
 
 def _unreachable(stack: StackFile, error: Exception) -> Unreachable:
     return Unreachable(
-        f"The store's gate at {stack.gate} does not answer ({_first_line(error)}): see `quayside status`."
+        f"The store's gate at {stack.gate} does not answer ({_first_line(error)}): it is being restarted, "
+        "or see logs/store.log."
     )
 
 

@@ -68,3 +68,8 @@ def load(**given: Any) -> Settings:
         first = error.errors(include_url=False)[0]
         name = "QUAYSIDE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise WrongInput(f"The setting {name} is wrong: {first['msg']} (it is {first['input']!r}).") from None
+
+
+def unwritable(data: Path, error: OSError) -> WrongInput:
+    """What to tell about a data directory that cannot be used."""
+    return WrongInput(f"The data directory {data} cannot be written: {error.strerror}. Choose another --data.")

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from schemas.errors import WrongInput
+from schemas.errors import Unreachable, WrongInput
 
 _MAGIC: Final = b"QSP1"
 _HEAD: Final = len(_MAGIC) + 8
@@ -63,9 +63,15 @@ class SpoolWriter:
             self._open()
         assert self._file is not None  # noqa: S101  # _open has set it
         view = memoryview(frame)
-        while view:
-            view = view[os.write(self._file, view) :]
-        os.fsync(self._file)
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError as error:
+            raise Unreachable(
+                f"The spool {self._directory} cannot be written ({error.strerror}): nothing of this batch was "
+                "accepted; make room and publish again."
+            ) from None
         self._size += len(frame)
 
     def close(self, *, published: bool = True) -> None:

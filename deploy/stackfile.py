@@ -1,5 +1,6 @@
 """DATA/stack.json: where the running stack of a data directory can be reached."""
 
+import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -46,7 +47,7 @@ def running(data: Path) -> StackFile | None:
         return None
     except (ValueError, TypeError):
         return None
-    return told if is_alive(told.pid) else None
+    return told if is_alive(told.pid) and _is_held(data) else None
 
 
 def require_running(data: Path) -> StackFile:
@@ -75,6 +76,18 @@ def is_alive(pid: int) -> bool:
         return status.read_text().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):
         return True
+
+
+def _is_held(data: Path) -> bool:
+    """Whether a supervisor holds the directory's lock; a process id alone may be a stranger's by now."""
+    try:
+        with (data / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _path(data: Path) -> Path:

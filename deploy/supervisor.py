@@ -16,6 +16,8 @@ from schemas.errors import QuaysideError, WrongInput, error_of
 _RESTARTS: Final = 10
 _WITHIN_S: Final = 60.0
 _TRIM_EVERY_S: Final = 2.0
+_LOCK_TRIES: Final = 10
+_LOCK_PAUSE_S: Final = 0.05
 
 
 class Supervisor:
@@ -98,20 +100,30 @@ class Supervisor:
 def _locked(data: Path) -> TextIO:
     """Hold the data directory, so that no second stack starts on it."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (data / "lock").open("w")
     except OSError as error:
         raise WrongInput(
             f"The data directory {data} cannot be written: {error.strerror}. Choose another --data."
         ) from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _lock(file):
         file.close()
         there = running(data)
         who = f" (process {there.pid})" if there else ""
         raise WrongInput(
             f"A stack already runs on {data}{who}: stop it with `quayside down --data {data}`, or choose another "
             "--data."
-        ) from None
+        )
     return file
+
+
+def _lock(file: TextIO) -> bool:
+    """Lock it; others look at the lock for a moment, so it is tried for a little while."""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True
+    return False

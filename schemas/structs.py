@@ -42,7 +42,7 @@ class StructReader:
             return None
         try:
             return cast("Event", self._decode(raw))
-        except (msgspec.MsgspecError, ArithmeticError, ValueError):
+        except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
             return None
 
 
@@ -204,11 +204,16 @@ def _checks(scaled: list[tuple[str, Any, Any, int]]) -> Callable[[Any], None]:
             value = getattr(said, name)
             if value is None or (type(value) is int and least <= value <= most):
                 continue
-            if not least <= value <= most or int(value * factor) != value * factor:
+            if not least <= value <= most or _is_finer(value, factor):
                 message = f"{name} is for pydantic to judge"
                 raise ValueError(message)
 
     return check
+
+
+def _is_finer(value: Any, factor: int) -> bool:
+    """Whether a decimal has more places than the factor makes whole."""
+    return type(value) is Decimal and 10 ** -int(value.as_tuple().exponent) > factor
 
 
 def _default(field: FieldInfo, kind: Any) -> Any:

@@ -11,6 +11,9 @@ DAY_MS: Final = 24 * HOUR_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 
+_FIRST_MS: Final = -62_135_596_800_000
+_LAST_MS: Final = 253_402_300_799_999
+
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since the epoch of an aware datetime; finer parts are dropped (rounded down)."""
@@ -30,7 +33,12 @@ def offset_minutes(moment: datetime) -> int:
 
 
 def rfc3339(milliseconds: int) -> str:
-    """The instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T10:34:00.000Z`."""
+    """The instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T10:34:00.000Z`.
+
+    An instant outside the years 1 to 9999 (said with an offset at their edge) is told in ms.
+    """
+    if not _FIRST_MS <= milliseconds <= _LAST_MS:
+        return f"{milliseconds} ms"
     return from_ms(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

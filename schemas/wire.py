@@ -131,7 +131,7 @@ def _rejection(topic: str, raw: bytes, error: ValidationError) -> Rejection:
 def _unknown_type(topic: str, raw: bytes) -> Rejection:
     try:
         document = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     said = document.get("type") if isinstance(document, dict) else None
     if said is None:

@@ -95,6 +95,7 @@ class History:
         self._work: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._uncommitted: dict[Any, int] = {}
+        self._kept_at = 0.0
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="history-rows")
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="history-insert")
 
@@ -199,6 +200,7 @@ class History:
             while not self._stopping.is_set():
                 fetched = await self._fetch()
                 if not fetched:
+                    await self._keep_offsets()
                     continue
                 batch, ends = await self._in(self._readers, self._batch, fetched)
                 if storing is not None and not await storing:
@@ -272,6 +274,18 @@ class History:
         await self._commit()
         return True
 
+    async def _keep_offsets(self) -> None:
+        """While nothing comes: commit what a failed commit left, and now and then everything.
+
+        A group without members keeps an offset only for so long after its last commit (7 days by default).
+        """
+        clock = asyncio.get_running_loop().time()
+        if clock - self._kept_at > _KEEP_S:
+            self._kept_at = clock
+            self._uncommitted |= {TopicPartition(*place): end for place, end in self.positions.items() if end}
+        if self._uncommitted:
+            await self._commit()
+
     async def _commit(self) -> None:
         """Commit what is stored. A commit that fails costs nothing but reading again: the next one covers it."""
         try:
@@ -299,6 +313,7 @@ class History:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
 
 
+_KEEP_S: Final = 3_600.0
 _FIRST_PAUSE: Final = 0.1
 _LAST_PAUSE: Final = 10.0
 _SHOWN: Final = 500

@@ -35,12 +35,14 @@ def administration(bootstrap: str) -> Iterator[Any]:
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             client_id="quayside-admin",
         )
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, ValueError) as error:
         raise Unreachable(
             f"No Kafka broker answers at {bootstrap} ({type(error).__name__}): start it, or set QUAYSIDE_KAFKA."
         ) from None
     try:
         yield client
+    except KafkaError as error:
+        raise Unreachable(f"The broker at {bootstrap} refused or did not answer: {error}.") from None
     finally:
         client.close()
 

@@ -12,6 +12,7 @@ Only then does the caller acknowledge the source. A crash between any two steps 
 merge to the same, and what is published again has the same or a greater version.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ class Agent:
         self._epoch = epoch
         self._reader = Reader(derivation, epoch)
         self._partitions: dict[int, Partition] = {}
+        self._revoked: set[int] = set()
+        self._batch = asyncio.Lock()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,13 +57,29 @@ class Agent:
         return (*self.derivation.events, *self.derivation.contributions)
 
     async def revoke(self, partitions: Iterable[int]) -> None:
-        """Forget partitions that are another worker's now."""
-        for number in partitions:
-            if self._partitions.pop(number, None) is not None:
-                await self._steps.give_up(self.derivation.name, number)
+        """Forget partitions that are another worker's now, once the batch in hand has ended."""
+        self._revoked.update(partitions)
+        async with self._batch:
+            for number in partitions:
+                if self._partitions.pop(number, None) is not None:
+                    await self._steps.give_up(self.derivation.name, number)
 
-    async def process(self, number: int, records: Sequence[Any]) -> None:
-        """Take one batch of one partition of an input through all steps; raises if any of them fails."""
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """These are this worker's from now on."""
+        self._revoked.difference_update(partitions)
+
+    async def process(self, number: int, records: Sequence[Any]) -> bool:
+        """Take one batch of one partition of an input through all steps; raises if any of them fails.
+
+        False, and nothing done, where the partition is not this worker's any more.
+        """
+        async with self._batch:
+            if number in self._revoked:
+                return False
+            await self._process(number, records)
+            return True
+
+    async def _process(self, number: int, records: Sequence[Any]) -> None:
         partition = await self._ready(number)
         # 1. Read and merge.
         reading = self._reader.read(records)

@@ -56,7 +56,7 @@ class Reader:
     def _contribution(self, record: Any) -> Statement | DeadLetter:
         try:
             published = self._decoders[record.topic].decode(record.value)
-        except (msgspec.DecodeError, TypeError) as error:
+        except (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError) as error:
             reason = f"The contribution cannot be read ({error}): another version wrote it, or a stranger."
             return self._dead(record, None, Rejection("invalid", reason))
         entity, contributor, payload = self._derivation.contributed(published.state)

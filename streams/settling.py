@@ -21,6 +21,7 @@ from streams.agents import DERIVATIONS, HISTORY_GROUP, WORKER_GROUP
 from streams.ends import last_records
 
 _POLL_S: Final = 0.1
+_STUCK_S: Final = 120.0
 
 Ends = dict[tuple[str, int], int]
 
@@ -65,6 +66,8 @@ def settle(
 ) -> bool:
     """Wait until what is in the topics now can be queried; False if `alive` says no before.
 
+    Raises Unreachable when nothing moves for two minutes.
+
     `progress` is told how many records are missing on the present level.
     """
     facts = {topic for rule in DERIVATIONS for topic in rule().events}
@@ -76,11 +79,19 @@ def settle(
     )
     for topics, group in levels:
         ends = ends_of(bootstrap, topics)
+        least, moved_at = sum(ends.values()) + 1, time.monotonic()
         while True:
             missing = _missing(ends, committed_offsets(bootstrap, (group,))[group])
             progress(missing)
             if missing == 0:
                 break
+            if missing < least:
+                least, moved_at = missing, time.monotonic()
+            elif time.monotonic() - moved_at > _STUCK_S:
+                raise Unreachable(
+                    f"{missing} records were not taken by {group} for {_STUCK_S:g} s: see that it runs "
+                    "(`quayside status`, logs); what was accepted stays, and is processed when it does."
+                )
             if not alive():
                 return False
             time.sleep(_POLL_S)

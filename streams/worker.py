@@ -76,6 +76,7 @@ def build(config: WorkerConfig) -> Any:
         broker_commit_interval=0.2,
         broker_commit_every=1,
         stream_wait_empty=False,
+        stream_buffer_maxsize=16,
     )
     counts = {topic.name: topic.partitions for topic in TOPICS}
     steps: Steps = (AcknowledgedSteps if config.single else Transactions)(config.bootstrap, counts)
@@ -90,6 +91,11 @@ def build(config: WorkerConfig) -> Any:
     async def forget(_: Any, revoked: Iterable[Any], **__: Any) -> None:
         for agent in agents:
             await agent.revoke({place.partition for place in revoked if place.topic in agent.inputs})
+
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]  # Faust is untyped
+    async def own(_: Any, assigned: Iterable[Any], **__: Any) -> None:
+        for agent in agents:
+            agent.assigned({place.partition for place in assigned if place.topic in agent.inputs})
 
     for agent in agents:
         _attach(app, agent, config.max_batch)
@@ -117,10 +123,9 @@ async def _work(app: Any, agent: Agent, inbox: Inbox) -> None:
             events = await inbox.take()
             present = [event for event in events if event.message.generation_id == app.consumer_generation_id]
             records = [record for event in present for record in event.value]
-            if records:
-                await agent.process(present[0].message.partition, records)
-            for event in present:
-                event.message.done = True
+            if records and await agent.process(present[0].message.partition, records):
+                for event in present:
+                    event.message.done = True
             for event in events:
                 event.ack()
     except asyncio.CancelledError:

@@ -38,8 +38,14 @@ def up(
     from deploy.command.run_stack import detached, foreground
     from deploy.embedded import Demo
     from deploy.settings import load
+    from schemas.errors import WrongInput
 
     settings = load(data=data)
+    if settings.clickhouse is not None:
+        raise WrongInput(
+            "QUAYSIDE_CLICKHOUSE is set, but `up` runs the embedded store: unset it, or run `quayside worker` and "
+            "`quayside sink`."
+        )
     network = Demo(seed, pace) if demo else None
     if detach:
         detached(settings, network, seconds=seconds, as_json=as_json)

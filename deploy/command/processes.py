@@ -32,7 +32,7 @@ def worker(
     Example: QUAYSIDE_KAFKA=localhost:9092 quayside worker --instance worker-1
     """
     from deploy.processes import end_with_parent
-    from deploy.settings import load
+    from deploy.settings import load, unwritable
     from deploy.stackfile import require_running
     from schemas.errors import WrongInput
     from streams.administration import check_topics
@@ -43,6 +43,10 @@ def worker(
     findings = check_topics(bootstrap)
     if findings:
         raise WrongInput(f"The topic {findings[0].topic} {findings[0].finding}")
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unwritable(settings.data, error) from None
     if supervised:
         end_with_parent()
     run(

@@ -4,6 +4,7 @@ With QUAYSIDE_KAFKA and QUAYSIDE_CLICKHOUSE both set, those; else the stack that
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,14 +22,26 @@ def bootstrap_of(data: Path | None) -> str:
 def stack_of(data: Path | None) -> tuple[Settings, StackFile]:
     """The settings, and where broker and store are. Raises Unreachable where no stack runs."""
     settings = load(data=data)
-    return settings, servers(settings) or require_running(settings.data)
+    stack = servers(settings)
+    if stack is None:
+        stack = require_running(settings.data)
+        if settings.kafka not in {None, stack.kafka}:
+            raise WrongInput(
+                f"QUAYSIDE_KAFKA is {settings.kafka}, but the stack on {settings.data} runs on {stack.kafka}: "
+                "unset it, or name another --data."
+            )
+    return settings, stack
 
 
 def servers(settings: Settings) -> StackFile | None:
     """Your own servers, described as a stack is; None unless both are set. Raises WrongInput."""
-    if settings.kafka is None or settings.clickhouse is None:
+    if settings.clickhouse is None:
         return None
+    if settings.kafka is None:
+        raise WrongInput("QUAYSIDE_CLICKHOUSE is set, but QUAYSIDE_KAFKA is not: set both, or neither.")
     place = urlsplit(settings.clickhouse)
+    if not re.fullmatch(r"[0-9]*", place.netloc.rpartition(":")[2]) and place.netloc.rpartition("@")[2].count(":"):
+        raise WrongInput("QUAYSIDE_CLICKHOUSE names no port: write http://user:password@host:8123/database.")
     if place.scheme not in {"http", "https"} or not place.hostname:
         raise WrongInput(
             f"QUAYSIDE_CLICKHOUSE {place.scheme}://{place.hostname or ''} is no address: write "

@@ -21,9 +21,9 @@ from dashboards.provisioning import environment, write_provisioning
 from deploy import grafana
 from deploy.command.options import print_json
 from deploy.dashboard_addresses import gate_address
-from deploy.embedded import Demo, unwritable
+from deploy.embedded import Demo
 from deploy.gate_client import gate_client, rows
-from deploy.settings import Settings
+from deploy.settings import Settings, unwritable
 from deploy.stackfile import StackFile, require_running, running
 from deploy.status import Status, status
 from deploy.supervisor import Supervisor
@@ -31,10 +31,11 @@ from schemas.errors import QuaysideError, Unreachable, error_of
 
 _LOOK_S: Final = 0.2
 _REFRESH_S: Final = 1.0
-_START_PATIENCE_S: Final = 120.0
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_START_PATIENCE_S: Final = 1_800.0
 
 
-class _Stop(Exception):  # not an error: a signal came
+class _Stop(BaseException):  # not an error, and nobody may swallow it: a signal came
     """A signal asked for the end."""
 
 
@@ -126,7 +127,8 @@ def _run(
     with closing(gate_client(stack.stack_file())) as client:
         with screen.waiting("waiting for the first stock position" if demo else "waiting for the store"):
             while not _is_ready(client, demo):
-                _pause(supervisor, until)
+                if not _pause(supervisor, until):
+                    raise Unreachable("The stack was not ready within the time that --for gives it.")
         stack.describe(ready=True, grafana=address)
         screen.say(f"ready in {time.monotonic() - began:.1f} s")
         _announce(screen, stack.stack_file(), address)
@@ -233,7 +235,8 @@ def _start_grafana(settings: Settings, supervisor: Supervisor, screen: _Screen) 
 
 def _log_file(data: Path) -> Path:
     try:
-        (data / "logs").mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (data / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise unwritable(data, error) from None
     return data / "logs" / "supervisor.log"
@@ -241,12 +244,12 @@ def _log_file(data: Path) -> Path:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGTERM and SIGINT raise _Stop in the main thread."""
+    """SIGTERM, SIGINT and SIGHUP (a closed terminal) raise _Stop in the main thread."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise _Stop
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in _ENDING}
     try:
         yield
     finally:
@@ -257,7 +260,7 @@ def _signals() -> Iterator[None]:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Ignore further signals while everything is stopped."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     try:
         yield
     finally:

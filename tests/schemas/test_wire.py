@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import wire
+from schemas.contracts import EXAMPLES
 from schemas.event import Event
 from schemas.times import DAY_MS, offset_minutes
 from schemas.topics import of_kind
@@ -286,3 +287,19 @@ def test_any_value_in_any_field_is_taken_or_has_one_sentence(field: str, value: 
     if isinstance(result, Rejection):
         assert result.reason.strip().endswith(".")
         assert result.field.startswith(field) or result.cause == "unknown_type"
+
+
+@pytest.mark.parametrize("topic", FACT_TOPICS)
+@pytest.mark.parametrize("depth", [900, 3_000, 100_000])
+@pytest.mark.parametrize("shape", [b'{"a":', b"[", b'{"type":"received","a":'])
+def test_a_record_that_is_nested_too_deeply_is_refused(topic: str, depth: int, shape: bytes) -> None:
+    nested = shape * depth
+    assert isinstance(read(topic, nested[: wire.MAX_RECORD_BYTES], ARRIVAL), Rejection)
+    closed = shape * depth + b"1" + (b"]" if shape == b"[" else b"}") * depth
+    assert isinstance(read(topic, closed, ARRIVAL), Rejection)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("name", ["recorded_at", "occurred_at"])
+def test_a_time_that_no_calendar_holds_in_utc_does_no_harm(moment: str, name: str) -> None:
+    assert isinstance(reading({**EXAMPLES["received"], name: moment}), Event | Rejection)

@@ -217,6 +217,7 @@ class Network:
             size = self.chaos.randint(1, most) if self.chaos else most
             if self.chaos and self.chaos.random() < 0.1:
                 _finish(self._readers[place.topic].revoke({place.partition}))
+                self._readers[place.topic].assigned({place.partition})
             self.step(place, size, next(burning, None))
 
     def step(self, place: Place, size: int, fuse: int | None = None) -> None:
@@ -356,7 +357,7 @@ def _nothing(topic: str, key: str) -> bytes:
     return next(encode(view.state) for view in views if (view.topic, view.key) == (topic, key))
 
 
-def _finish(work: Coroutine[Any, Any, None]) -> None:
+def _finish(work: Coroutine[Any, Any, object]) -> None:
     """Run a coroutine that never has to wait."""
     try:
         work.send(None)
