@@ -22,7 +22,7 @@ from deploy.broker import Broker, free_port
 from deploy.processes import Child
 from deploy.publisher import Publisher
 from deploy.replayed import EPOCH_ENDED, replayed
-from deploy.settings import Settings
+from deploy.settings import Settings, unwritable
 from deploy.spool import abandoned_files, mark_published, published_files, read_spool, spool_files
 from deploy.stackfile import StackFile
 from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
@@ -300,6 +300,4 @@ def gate_password(settings: Settings, data: Path) -> str:
                 file.write(secrets.token_urlsafe(18))
         return path.read_text().strip()
     except OSError as error:
-        raise WrongInput(
-            f"The data directory {data} cannot be written: {error.strerror}. Choose another --data."
-        ) from None
+        raise unwritable(data, error) from None

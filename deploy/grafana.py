@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from dashboards.names import CONTROL_TOWER_UID, DATASOURCE_TYPE, FOLDER_TITLE
+from deploy.broker import free_port
 from schemas.errors import Unreachable
 
 LOOPBACK: Final = "127.0.0.1"
@@ -110,7 +110,7 @@ def start(
     data.mkdir(parents=True, exist_ok=True)
     log = data / "grafana.log"
     password = _password(data / "admin.password")
-    port = port or _free_port()
+    port = port or free_port()
     own = _settings(installation, provisioning, data, port, password)
     command = [str(installation.binary)]
     if installation.binary.name == "grafana":
@@ -208,13 +208,6 @@ def _password(path: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(18), encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _healthy(url: str) -> bool:

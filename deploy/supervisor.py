@@ -9,7 +9,7 @@ from typing import Final, TextIO
 
 from deploy.embedded import Demo, EmbeddedStack
 from deploy.processes import Child
-from deploy.settings import Settings
+from deploy.settings import Settings, unwritable
 from deploy.stackfile import forget, running
 from schemas.errors import QuaysideError, WrongInput, error_of
 
@@ -103,9 +103,7 @@ def _locked(data: Path) -> TextIO:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (data / "lock").open("w")
     except OSError as error:
-        raise WrongInput(
-            f"The data directory {data} cannot be written: {error.strerror}. Choose another --data."
-        ) from None
+        raise unwritable(data, error) from None
     if not _lock(file):
         file.close()
         there = running(data)
