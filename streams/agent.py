@@ -13,7 +13,7 @@ merge to the same, and what is published again has the same or a greater version
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from schemas.derived import Published, encode
@@ -34,10 +34,21 @@ class WrongEpoch(QuaysideError):
     exit_code = 2
 
 
+Passed = Callable[[str, int], None]
+"""Told the agent's name and the number of each step that a batch has passed; the crash tests end the process there."""
+
+
 class Agent:
     """One agent's partitions, and how a batch goes through them."""
 
-    def __init__(self, derivation: Derivation, steps: Steps, bootstrap: str, epoch: int) -> None:
+    def __init__(
+        self,
+        derivation: Derivation,
+        steps: Steps,
+        bootstrap: str,
+        epoch: int,
+        passed: Passed = lambda _agent, _step: None,
+    ) -> None:
         self.derivation: Final = derivation
         self.changelog: Final = f"{derivation.name}.facts"
         self.codec: Final = Codec(derivation.payload)
@@ -46,6 +57,7 @@ class Agent:
         self._steps = steps
         self._bootstrap = bootstrap
         self._epoch = epoch
+        self._passed = passed
         self._reader = Reader(derivation, epoch)
         self._partitions: dict[int, Partition] = {}
         self._revoked: set[int] = set()
@@ -84,24 +96,29 @@ class Agent:
         # 1. Read and merge.
         reading = self._reader.read(records)
         scratch = partition.merge(reading.statements, self.codec)
+        self._passed(self.derivation.name, 1)
         # 2. Derive and address.
         derived = {entity: self.derivation.derive(entity, partition.facts(entity, scratch)) for entity in scratch.facts}
         targets = {
             entity: partition.address(entity, result.contributions, scratch, self.codec)
             for entity, result in derived.items()
         }
+        self._passed(self.derivation.name, 2)
         last = records[-1]
         source = (last.topic, last.partition)
         async with self._steps.batch(self.derivation.name, number, source, last.offset + 1) as sender:
             # 3. The changelog, acknowledged.
             offsets = await self._write(sender, number, partition, scratch)
+            self._passed(self.derivation.name, 3)
             # 4. What others see, acknowledged.
             outgoing = list(self._outgoing(partition, scratch, derived, targets, offsets))
             outgoing.extend(_letters(reading))
             await sender.send(outgoing)
+            self._passed(self.derivation.name, 4)
         # 5. Memory.
         partition.epoch = self._epoch
         partition.take(scratch, offsets)
+        self._passed(self.derivation.name, 5)
         self.accepted += scratch.accepted
         self.repeated += scratch.repeated
 

@@ -21,10 +21,17 @@ class View(NamedTuple):
 
 
 class Derived(NamedTuple):
-    """All that follows from an entity's facts: views, and one contribution at most per target."""
+    """All that follows from an entity's facts: views, and one contribution at most per target.
+
+    `finished`: the entity has come to its end and may close once it is quiet. `deadline`: the next moment (ms) at
+    which the mere passing of time changes what follows; None: none. When it has passed, the agent states it as a
+    fact (`streams.facts.PASSED`), so that what follows is a function of the facts alone here too.
+    """
 
     views: tuple[View, ...] = ()
     contributions: Mapping[Target, msgspec.Struct] = {}
+    finished: bool = False
+    deadline: int | None = None
 
 
 class Derivation(Protocol):

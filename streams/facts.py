@@ -8,10 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from schemas.versions import SEPARATOR, Version
 
 CONTRIBUTION_MARK = "\x01"
 """Begins the identity of a fact that another agent contributed; no source can begin so."""
+
+PASSED = "\x02"
+"""The identity of the fact that an entity's deadline has passed; its payload is a `TimePassed`."""
+
+
+class TimePassed(msgspec.Struct, tag="w", array_like=True, frozen=True, gc=False):
+    """It is `at` (ms) or later: the latest deadline of the entity that has passed."""
+
+    at: int
 
 
 class Fact(NamedTuple):

@@ -17,7 +17,7 @@ import faust
 
 from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
-from streams.agent import Agent
+from streams.agent import Agent, Passed
 from streams.agents import DERIVATIONS, WORKER_GROUP
 from streams.inbox import Inbox
 from streams.steps import AcknowledgedSteps, Steps, Transactions
@@ -53,8 +53,8 @@ def run(config: WorkerConfig) -> None:
     faust.Worker(app, loglevel=config.loglevel, redirect_stdouts=False).execute_from_commandline()
 
 
-def build(config: WorkerConfig) -> Any:
-    """The Faust app with its agents."""
+def build(config: WorkerConfig, passed: Passed = lambda _agent, _step: None) -> Any:
+    """The Faust app with its agents; `passed` is told each step of each batch."""
     session = 1.0 if config.single else 10.0
     app = faust.App(
         WORKER_GROUP,
@@ -81,7 +81,7 @@ def build(config: WorkerConfig) -> Any:
     counts = {topic.name: topic.partitions for topic in TOPICS}
     steps: Steps = (AcknowledgedSteps if config.single else Transactions)(config.bootstrap, counts)
     app.offsets_in_transactions = steps.transactional
-    agents = [Agent(derivation(), steps, config.bootstrap, config.epoch) for derivation in DERIVATIONS]
+    agents = [Agent(derivation(), steps, config.bootstrap, config.epoch, passed) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def stop_sending(*_: Any, **__: Any) -> None:
