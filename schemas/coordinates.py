@@ -1,7 +1,11 @@
 """Where a record stands: (epoch, topic, partition, offset), and how a replayed record says where it stood.
 
 `epoch` names one life of a broker or one rebuild. A replayed record carries its first coordinate and its
-first append time in a header, so that it is stored once however often it is replayed.
+first append time in a header, so that it is stored once however often it is replayed. A record that an agent
+passes on to the partition it belongs to carries the same header.
+
+History that is loaded (a new supplier's backlog) stands between two marks in each partition: headers of its first and
+of its last record there. Between them no period closes and nobody is paged (streams/clock.py).
 """
 
 from collections.abc import Iterable
@@ -9,6 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 ORIGIN_HEADER: Final = "quayside-origin"
+MARK_HEADER: Final = "quayside-mark"
+
+Headers = Iterable[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,20 +43,57 @@ class Origin:
         return ORIGIN_HEADER, text.encode()
 
 
-def origin_of(headers: Iterable[tuple[str, bytes | None]], appended_at: int) -> Origin | None:
-    """The origin that a record's headers tell, or None for a record that is no replay.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The beginning or the end of a load of history in a partition. `load` names the load."""
+
+    begins: bool
+    load: str
+
+    def header(self) -> tuple[str, bytes]:
+        """The Kafka header by which the load's first record (last one) tells that it is that."""
+        return MARK_HEADER, f"{'begin' if self.begins else 'end'}/{self.load}".encode()
+
+
+def marks_of(headers: Headers) -> tuple[Mark, ...]:
+    """The marks that a record carries: none, one, or where it is the only one of its load in the partition, both."""
+    found = []
+    for name, value in headers:
+        if name == MARK_HEADER:
+            what, _, load = (value or b"").decode("utf-8", "replace").partition("/")
+            if what in {"begin", "end"} and load:
+                found.append(Mark(what == "begin", load))
+    return tuple(found)
+
+
+def origin_of(headers: Headers, appended_at: int, topic: str) -> Origin | None:
+    """The origin that the headers of a record of this fact topic tell, or None for a record that is no replay.
 
     An append time later than the record's own (`appended_at`, ms) is not believed, nor is a header that
-    does not parse: the record then counts as new.
+    does not parse, or that names another topic or a place that cannot be: the record then counts as new.
     """
     for name, value in headers:
         if name != ORIGIN_HEADER:
             continue
         parts = (value or b"").decode("utf-8", "replace").split("/")
         try:
-            epoch, topic, partition, offset, first, store_id = parts
-            origin = Origin(Coordinate(int(epoch), topic, int(partition), int(offset)), int(first), store_id)
+            epoch, first_topic, partition, offset, first, store_id = parts
+            origin = Origin(Coordinate(int(epoch), first_topic, int(partition), int(offset)), int(first), store_id)
         except ValueError:
             return None
-        return origin if origin.appended_at <= appended_at else None
+        believed = first_topic == topic and is_possible(origin.coordinate, origin.appended_at)
+        return origin if believed and origin.appended_at <= appended_at else None
     return None
+
+
+def is_possible(place: Coordinate, appended_at: int) -> bool:
+    """Whether a place and a time (ms) are within what Kafka can count."""
+    return (
+        0 <= place.epoch < _INT64
+        and 0 <= place.partition < 2**32
+        and 0 <= place.offset < _INT64
+        and -_INT64 <= appended_at < _INT64
+    )
+
+
+_INT64: Final = 2**63

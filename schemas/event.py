@@ -91,6 +91,16 @@ class Event(Part):
         raise AssertionError(type(self).__name__)
 
     @property
+    def occurred_ms(self) -> int:
+        """`occurred_at` in ms since the epoch."""
+        return to_ms(self.occurred_at)
+
+    @property
+    def recorded_ms(self) -> int:
+        """`recorded_at` in ms since the epoch."""
+        return to_ms(self.recorded_at)
+
+    @property
     def by_day(self) -> bool:
         """Whether the source knows days only."""
         return self.precision == "day"

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 THOUSANDTHS: Final = 1_000
+_THOUSANDTHS: Final = Decimal(1_000)
+_MICROS: Final = Decimal(1_000_000)
 
 Quantity = Annotated[Decimal, Field(ge=0, lt=10**12, decimal_places=3)]
 """Zero or more, at most three decimals, below 10^12 (so that thousandths fit a signed 64-bit integer)."""
@@ -22,7 +24,7 @@ Reading = Annotated[Decimal, Field(gt=-(10**9), lt=10**9, decimal_places=3)]
 
 def thousandths(quantity: Decimal | int) -> int:
     """The quantity in thousandths of its unit; exact, since at most three decimals are accepted."""
-    return int(quantity * THOUSANDTHS)
+    return quantity * THOUSANDTHS if type(quantity) is int else int(quantity * _THOUSANDTHS)
 
 
 def shown(quantity: int) -> str:
@@ -32,4 +34,4 @@ def shown(quantity: int) -> str:
 
 def micros(amount: Decimal | int) -> int:
     """The amount in millionths; exact for Money, degrees and the like (at most six decimals)."""
-    return int(amount * 1_000_000)
+    return int(amount * _MICROS)

@@ -1,6 +1,6 @@
 """Instants as integers: milliseconds since 1970-01-01T00:00:00Z, and the offset they were said in."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 SECOND_MS: Final = 1_000
@@ -11,14 +11,25 @@ DAY_MS: Final = 24 * HOUR_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 
+_ZONES: Final = 2 * 24 * 60
+_EPOCH_IN: Final[dict[tzinfo | None, datetime]] = {}
+
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
 
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since the epoch of an aware datetime; finer parts are dropped (rounded down)."""
-    since = moment - _EPOCH
+    # Python subtracts three times faster where both have the same tzinfo object, as decoded times do.
+    since = moment - (_EPOCH_IN.get(moment.tzinfo) or _epoch_in(moment.tzinfo))
     return since.days * DAY_MS + since.seconds * SECOND_MS + since.microseconds // 1_000
+
+
+def _epoch_in(zone: tzinfo | None) -> datetime:
+    """The epoch in a zone; in UTC where the zone's offset is not a fixed one (or too many zones have been seen)."""
+    if type(zone) is not timezone or len(_EPOCH_IN) >= _ZONES:
+        return _EPOCH
+    return _EPOCH_IN.setdefault(zone, _EPOCH.astimezone(zone))
 
 
 def from_ms(milliseconds: int) -> datetime:
@@ -40,6 +51,13 @@ def rfc3339(milliseconds: int) -> str:
     if not _FIRST_MS <= milliseconds <= _LAST_MS:
         return f"{milliseconds} ms"
     return from_ms(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def minute(milliseconds: int) -> str:
+    """The instant for people, in UTC and to the minute (rounded down): `2026-11-22 10:34`."""
+    if not _FIRST_MS <= milliseconds <= _LAST_MS:
+        return f"{milliseconds} ms"
+    return from_ms(milliseconds).isoformat(" ", "minutes").removesuffix("+00:00")
 
 
 def due_ms(promised: int, *, day_precision: bool) -> int:

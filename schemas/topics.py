@@ -5,8 +5,9 @@ from typing import Final, Literal
 
 from schemas.times import DAY_MS, HOUR_MS
 
-Kind = Literal["fact", "contribution", "state", "view", "account"]
-"""`fact`: what others say. `contribution`: what agents tell each other. `state`: the agents' changelogs.
+Kind = Literal["fact", "forward", "contribution", "state", "view", "account"]
+"""`fact`: what others say. `forward`: facts that came to another partition than their entity's, passed on once.
+`contribution`: what agents tell each other. `state`: the agents' changelogs.
 `view`: whole derived state per key. `account`: what could not be processed or came too late."""
 
 DEFAULT_PARTITIONS: Final = 4
@@ -42,6 +43,19 @@ class Topic:
         return settings
 
 
+_FORWARD: Final = ".repartition"
+
+
+def forward_topic(topic: str) -> str:
+    """Where records of a fact topic go that stand in another partition than their entity's."""
+    return topic + _FORWARD
+
+
+def fact_topic(topic: str) -> str:
+    """The fact topic that a record of this topic (a fact topic's own, or where it forwards to) came to first."""
+    return topic.removesuffix(_FORWARD)
+
+
 _MONTH: Final = 30 * DAY_MS
 _WEEK: Final = 7 * DAY_MS
 
@@ -73,6 +87,14 @@ TOPICS: Final[tuple[Topic, ...]] = (
         purpose="sites, items, lanes, sources",
     ),
     Topic("operator.events", "fact", "exception_id", "OperatorEvent", _MONTH, purpose="acknowledgements"),
+    *(
+        Topic(forward_topic(topic), "forward", key, payload, _WEEK, purpose="records on another entity's partition")
+        for topic, key, payload in (
+            ("supplier.events", "order_id", "SupplierEvent"),
+            ("shipment.events", "shipment_id", "ShipmentEvent"),
+            ("warehouse.events", "site|item", "WarehouseEvent"),
+        )
+    ),
     Topic(
         "delivery.contributions",
         "contribution",

@@ -18,7 +18,7 @@ from schemas.reference import ReferenceEvent
 from schemas.shipment import ShipmentEvent
 from schemas.structs import StructReader
 from schemas.supplier import SupplierEvent
-from schemas.times import DAY_MS, rfc3339, to_ms
+from schemas.times import DAY_MS, rfc3339
 from schemas.warehouse import WarehouseEvent
 
 MAX_RECORD_BYTES: Final = 900_000
@@ -68,7 +68,10 @@ def read(topic: str, raw: bytes | None, appended_at: int) -> Event | Rejection:
         if isinstance(said, Rejection):
             return said
         event = said
-    return _too_early(event, appended_at) or event
+    latest = appended_at + CLOCK_TOLERANCE_MS
+    if event.recorded_ms <= latest and event.occurred_ms <= latest:
+        return event
+    return _too_early(event, latest) or event
 
 
 def judge(topic: str, raw: bytes) -> Event | Rejection:
@@ -90,23 +93,20 @@ def event_types() -> dict[str, type[Event]]:
     return dict(_MODEL_OF_TYPE)
 
 
-def _too_early(event: Event, appended_at: int) -> Rejection | None:
-    """Refuse what claims to be from the future: one fast clock would win for ever."""
-    latest = appended_at + CLOCK_TOLERANCE_MS
-    recorded_at = to_ms(event.recorded_at)
-    if recorded_at > latest:
+def _too_early(event: Event, latest: int) -> Rejection | None:
+    """Refuse what claims to be from the future, after `latest` (ms): one fast clock would win for ever."""
+    if event.recorded_ms > latest:
         return Rejection(
             "recorded_in_future",
-            f"recorded_at {rfc3339(recorded_at)} is more than 24 h after the record's arrival: "
+            f"recorded_at {rfc3339(event.recorded_ms)} is more than 24 h after the record's arrival: "
             f"check the clock of {event.source!r}.",
             "recorded_at",
         )
     planned = getattr(event, "classifier", "actual") != "actual"
-    occurred_at = to_ms(event.occurred_at)
-    if not planned and occurred_at > latest:
+    if not planned and event.occurred_ms > latest:
         return Rejection(
             "occurred_in_future",
-            f"occurred_at {rfc3339(occurred_at)} is more than 24 h after the record's arrival, "
+            f"occurred_at {rfc3339(event.occurred_ms)} is more than 24 h after the record's arrival, "
             f"but a {event.type} tells what has happened: "  # type: ignore[attr-defined]
             f"check the clock of {event.source!r}.",
             "occurred_at",

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, Origin, origin_of
+from schemas.coordinates import Coordinate, is_possible, origin_of
 from schemas.derived import DeadLetter, LateRecord, Published
 from schemas.event import Event, References
 from schemas.operator import Acknowledged, Unacknowledged
@@ -70,7 +70,7 @@ def rows_of(record: Record, store_id: str, findings: Findings = no_findings) -> 
 
 def _fact(record: Record, store_id: str, findings: Findings) -> tuple[Placed, ...]:
     again: tuple[Placed, ...] = ()
-    origin = _origin(record) if record.headers else None
+    origin = origin_of(record.headers, record.appended_at, record.topic) if record.headers else None
     if origin is not None:
         first = origin.coordinate
         place = (first.epoch, first.partition, first.offset)
@@ -192,7 +192,7 @@ def _account(record: Record, form: type[Any]) -> Any:
             continue
         said = found.state if inner else found
         place = Coordinate(said.epoch, said.topic, said.partition, said.offset)
-        if _in_range(place, said.appended_at):
+        if is_possible(place, said.appended_at):
             return said
     return Rejection("invalid", f"The record is no {form.__name__}: only our agents write to {record.topic}.")
 
@@ -229,24 +229,3 @@ def _source(value: bytes) -> str:
         return _sender(value).source
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
-
-
-_INT64: Final = 2**63
-
-
-def _origin(record: Record) -> Origin | None:
-    """The record's origin, if it can be one: a header that somebody made up must not stop the sink."""
-    headers = [(name, value) for name, value in record.headers if value is not None]
-    origin = origin_of(headers, record.appended_at)
-    if origin is None or origin.coordinate.topic != record.topic:
-        return None
-    return origin if _in_range(origin.coordinate, origin.appended_at) else None
-
-
-def _in_range(place: Coordinate, appended_at: int) -> bool:
-    return (
-        0 <= place.epoch < _INT64
-        and 0 <= place.partition < 2**32
-        and 0 <= place.offset < _INT64
-        and -_INT64 <= appended_at < _INT64
-    )

@@ -1,31 +1,49 @@
 """The thin shell around a derivation: one batch of one partition, in the order that makes it safe.
 
-A batch, step by step (the numbers stand in the code):
+A batch is cut into segments, within each of which the partition's clock closes nothing (streams.clock). For each:
 
-1. read the records, merge what they state into a scratch;
+0. publish the last state of what closes now, and wait: a stub cannot be derived from any more;
+1. let the clock pass, merge what the records state;
 2. derive what follows for every touched entity, and address all targets it has ever contributed to;
 3. write the changelog and wait for its acknowledgement;
-4. send contributions, views and dead letters, versioned by (epoch, changelog offset), and wait;
-5. put the scratch into memory.
+4. send contributions, views, dead letters, late records and what is passed on, and wait;
+5. the source's offset: in the transaction, or by acknowledging the batch.
 
-Only then does the caller acknowledge the source. A crash between any two steps is repeated in full: facts
-merge to the same, and what is published again has the same or a greater version.
+A crash between any two steps is repeated in full: facts merge to the same, and what is published again has the same
+or a greater version. Memory is changed in step 1 already: a batch that fails ends the process.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.derived import Published, encode
+import msgspec
+
+from schemas.coordinates import origin_of
+from schemas.derived import LateRecord, Published, encode
 from schemas.errors import QuaysideError
+from schemas.topics import fact_topic, forward_topic
+from schemas.versions import Version
+from streams.clock import Clock, Segment, segments
 from streams.derivation import Derivation, Derived
-from streams.facts import Target, is_gone
-from streams.reading import Reader, Reading
+from streams.entity import Entity
+from streams.facts import PASSED, Fact, Statement, TimePassed, is_gone
+from streams.reading import BAD_SHARE, REPLAYED, Entry, Reader, coordinate_of, wall_clock
 from streams.recovery import recover
-from streams.rows import Codec, Row
+from streams.rows import Codec
 from streams.sending import Record, Sender
 from streams.steps import Steps
-from streams.table import Partition, Scratch
+from streams.table import STUB_DAYS, Changes, Partition
+
+_log: Final = logging.getLogger("quayside.agent")
+
+_EXAMINED: Final = 5_000
+_CLOSED_EARLY: Final = 10_000
+
+Passed = Callable[[str, int], None]
+"""Told the agent's name and the number of each step that a batch has passed; the crash tests end the process there."""
 
 
 class WrongEpoch(QuaysideError):
@@ -34,8 +52,27 @@ class WrongEpoch(QuaysideError):
     exit_code = 2
 
 
-Passed = Callable[[str, int], None]
-"""Told the agent's name and the number of each step that a batch has passed; the crash tests end the process there."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an agent has to know besides its derivation.
+
+    Args:
+        epoch: The epoch of the broker's present life.
+        horizon: How long a period stays open after its end, in ms.
+        stub_days: How long a stub is kept.
+        most_facts: Above so many facts in memory, the oldest periods close early.
+        bad_share: Above this share of unreadable records the worker stops.
+        now: The time in ms; moves deadlines, never periods.
+        partitions: How many each topic has; None: as the registry says.
+    """
+
+    epoch: int
+    horizon: int = 7 * 86_400_000
+    stub_days: int = STUB_DAYS
+    most_facts: int = 5_000_000
+    bad_share: float = BAD_SHARE
+    now: Callable[[], int] = wall_clock
+    partitions: int | None = None
 
 
 class Agent:
@@ -46,31 +83,38 @@ class Agent:
         derivation: Derivation,
         steps: Steps,
         bootstrap: str,
-        epoch: int,
+        rules: Rules,
         passed: Passed = lambda _agent, _step: None,
     ) -> None:
         self.derivation: Final = derivation
         self.changelog: Final = f"{derivation.name}.facts"
-        self.codec: Final = Codec(derivation.payload)
+        self.codec: Final = Codec(derivation.payload, derivation.base)
         self.accepted = 0
         self.repeated = 0
+        self.late = 0
         self._steps = steps
         self._bootstrap = bootstrap
-        self._epoch = epoch
+        self._rules = rules
+        self._epoch = rules.epoch
         self._passed = passed
-        self._reader = Reader(derivation, epoch)
+        self._reader = Reader(
+            derivation, rules.epoch, partitions=rules.partitions, bad_share=rules.bad_share, now=rules.now
+        )
         self._partitions: dict[int, Partition] = {}
+        self._owned: set[int] = set()
         self._revoked: set[int] = set()
         self._batch = asyncio.Lock()
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """All topics that the agent reads."""
-        return (*self.derivation.events, *self.derivation.contributions)
+        forwards = (forward_topic(topic) for topic in self.derivation.events)
+        return (*self.derivation.events, *forwards, *self.derivation.contributions)
 
     async def revoke(self, partitions: Iterable[int]) -> None:
         """Forget partitions that are another worker's now, once the batch in hand has ended."""
         self._revoked.update(partitions)
+        self._owned.difference_update(partitions)
         async with self._batch:
             for number in partitions:
                 if self._partitions.pop(number, None) is not None:
@@ -79,6 +123,7 @@ class Agent:
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are this worker's from now on."""
         self._revoked.difference_update(partitions)
+        self._owned.update(partitions)
 
     async def process(self, number: int, records: Sequence[Any]) -> bool:
         """Take one batch of one partition of an input through all steps; raises if any of them fails.
@@ -88,46 +133,121 @@ class Agent:
         async with self._batch:
             if number in self._revoked:
                 return False
-            await self._process(number, records)
+            partition = await self._ready(number)
+            last = records[-1]
+            reading = self._reader.read(records)
+            async with self._steps.batch(
+                self.derivation.name, number, (last.topic, last.partition), last.offset + 1
+            ) as sender:
+                if last.topic in self.derivation.events:
+                    for segment in segments(reading.entries, partition.clock):
+                        await self._take(sender, number, partition, segment, advances=True)
+                else:
+                    await self._take(sender, number, partition, Segment(partition.clock.now, None, reading.entries))
+                if partition.epoch is None:
+                    await self._write(sender, number, partition, Changes())
+                letters = [
+                    ("dead.letters", Record(letter.topic.encode(), encode(letter))) for letter in reading.dead_letters
+                ]
+                if letters or reading.forwards:
+                    await sender.send([*letters, *reading.forwards])
+            self._passed(self.derivation.name, 5)
+            if last.offset + 1 >= partition.goals.get(last.topic, 0):
+                partition.goals.pop(last.topic, None)
             return True
 
-    async def _process(self, number: int, records: Sequence[Any]) -> None:
-        partition = await self._ready(number)
-        # 1. Read and merge.
-        reading = self._reader.read(records)
-        scratch = partition.merge(reading.statements, self.codec)
+    async def tick(self) -> int:
+        """Let time pass: what deadlines have passed becomes facts; how many.
+
+        Nothing happens in a partition that has not caught up with what was there when it was taken over, or that is
+        being loaded with history: half-restored state pages nobody.
+        """
+        passed = 0
+        async with self._batch:
+            now = self._rules.now()
+            for number in sorted(self._owned | self._partitions.keys()):
+                if number in self._revoked:
+                    continue
+                partition = await self._ready(number)
+                partition.examine(_EXAMINED)
+                while partition.is_caught_up and (due := partition.due(now)):
+                    passed += len(due)
+                    entries = [
+                        Entry(REPLAYED, Statement(name, PASSED, _deadline_passed(at)), None, 0) for name, at in due
+                    ]
+                    async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
+                        await self._take(sender, number, partition, Segment(0, None, entries))
+        return passed
+
+    async def _take(
+        self, sender: Sender, number: int, partition: Partition, segment: Segment, *, advances: bool = False
+    ) -> None:
+        # 0. The last word on what closes now.
+        leaving = partition.leaving(segment)
+        overfull = self._is_overfull() and not partition.clock.is_loading
+        if overfull:
+            leaving |= partition.oldest_finished(_CLOSED_EARLY)
+        if leaving:
+            await sender.send(self._published(partition, leaving))
+        # 1. The clock, and what the records state.
+        changes = Changes()
+        partition.close(leaving, changes)
+        partition.advance(segment, changes)
+        if overfull:
+            self._make_room(number, partition, changes)
+        partition.merge(segment.entries, changes)
+        if advances:
+            partition.passed(segment.entries)
         self._passed(self.derivation.name, 1)
         # 2. Derive and address.
-        derived = {entity: self.derivation.derive(entity, partition.facts(entity, scratch)) for entity in scratch.facts}
-        targets = {
-            entity: partition.address(entity, result.contributions, scratch, self.codec)
-            for entity, result in derived.items()
-        }
+        derived = {name: partition.derive(name, entity) for name, entity in changes.touched.items()}
+        for name, result in derived.items():
+            partition.address(name, changes.touched[name], result.contributions, changes)
         self._passed(self.derivation.name, 2)
-        last = records[-1]
-        source = (last.topic, last.partition)
-        async with self._steps.batch(self.derivation.name, number, source, last.offset + 1) as sender:
-            # 3. The changelog, acknowledged.
-            offsets = await self._write(sender, number, partition, scratch)
-            self._passed(self.derivation.name, 3)
-            # 4. What others see, acknowledged.
-            outgoing = list(self._outgoing(partition, scratch, derived, targets, offsets))
-            outgoing.extend(_letters(reading))
-            await sender.send(outgoing)
-            self._passed(self.derivation.name, 4)
-        # 5. Memory.
-        partition.epoch = self._epoch
-        partition.take(scratch, offsets)
-        self._passed(self.derivation.name, 5)
-        self.accepted += scratch.accepted
-        self.repeated += scratch.repeated
+        # 3. The changelog, acknowledged.
+        await self._write(sender, number, partition, changes)
+        self._passed(self.derivation.name, 3)
+        # 4. What others see, acknowledged.
+        outgoing = [
+            record for name, result in derived.items() for record in self._told(name, partition.entities[name], result)
+        ]
+        outgoing.extend(self._late_record(entry, reason) for entry, reason in changes.late)
+        await sender.send(outgoing)
+        self._passed(self.derivation.name, 4)
+        self.accepted += changes.accepted
+        self.repeated += changes.repeated
+        self.late += len(changes.late)
+
+    def _published(self, partition: Partition, leaving: Mapping[str, Entity]) -> list[tuple[str, Record]]:
+        """Everything that entities tell which are about to close, whether it was told before or not."""
+        outgoing: list[tuple[str, Record]] = []
+        for name, entity in leaving.items():
+            entity.told = None
+            outgoing.extend(self._told(name, entity, partition.derive(name, entity)))
+        return outgoing
+
+    def _is_overfull(self) -> bool:
+        return sum(one.held for one in self._partitions.values()) > self._rules.most_facts
+
+    def _make_room(self, number: int, partition: Partition, changes: Changes) -> None:
+        """Close the oldest days early, until there are no more facts than are allowed."""
+        while self._is_overfull() and partition.close_early(changes):
+            pass
+        _log.warning(
+            "%s partition %d closed periods early, since more than %d facts were held (QUAYSIDE_MAX_FACTS); it holds "
+            "%d now, and what comes for the closed periods is late.",
+            *(self.derivation.name, number, self._rules.most_facts, partition.held),
+        )
 
     async def _ready(self, number: int) -> Partition:
         """The partition; a new one is fenced first, then read, so that nothing an earlier owner wrote is missed."""
         partition = self._partitions.get(number)
         if partition is None:
             await self._steps.take_over(self.derivation.name, number)
-            partition = await recover(self._bootstrap, self.changelog, number, self.codec, self.inputs)
+            partition = Partition(
+                self.derivation, self.codec, Clock(self._rules.horizon), stub_days=self._rules.stub_days
+            )
+            await recover(self._bootstrap, self.changelog, number, partition, self.inputs)
             if partition.epoch is not None and partition.epoch != self._epoch:
                 raise WrongEpoch(
                     f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
@@ -136,37 +256,63 @@ class Agent:
             self._partitions[number] = partition
         return partition
 
-    async def _write(self, sender: Sender, number: int, partition: Partition, scratch: Scratch) -> dict[str, int]:
-        """Write the scratch's rows; the last offset behind each entity that got any."""
-        rows: list[Row] = list(scratch.rows)
+    async def _write(self, sender: Sender, number: int, partition: Partition, changes: Changes) -> None:
+        """Write the rows; before anything else a partition gets its header."""
+        rows = [Record(row.key, row.value) for row in changes.rows]
         headed = partition.epoch is not None
         if not headed:
-            rows.insert(0, self.codec.header(self._epoch))
-        if not rows:
-            return {}
-        written = await sender.send_to(self.changelog, number, (Record(row.key, row.value) for row in rows))
-        return dict(zip(scratch.row_entities, written if headed else written[1:], strict=True))
+            header = self.codec.header(self._epoch)
+            rows.insert(0, Record(header.key, header.value))
+        if rows:
+            written = await sender.send_to(self.changelog, number, rows)
+            partition.wrote(changes, written if headed else written[1:])
+        partition.epoch = self._epoch
 
-    def _outgoing(
-        self,
-        partition: Partition,
-        scratch: Scratch,
-        derived: dict[str, Derived],
-        targets: dict[str, tuple[Target, ...]],
-        offsets: dict[str, int],
-    ) -> Iterable[tuple[str, Record]]:
-        for entity, result in derived.items():
-            version = (self._epoch, offsets.get(entity, partition.version_offset(entity)))
-            for target in targets[entity]:
-                state = result.contributions.get(target)
-                if state is None:
-                    state = self.derivation.withdrawn(entity, target)
-                yield target.topic, Record(target.key.encode(), encode(Published(version, state)))
-            gone = is_gone(partition.facts(entity, scratch))
-            for view in result.views:
-                yield view.topic, Record(view.key.encode(), encode(Published(version, view.state, gone)))
+    def _told(self, name: str, entity: Entity, result: Derived) -> Iterable[tuple[str, Record]]:
+        """What is told of an entity, except what this process has told in the same words before.
+
+        A hash of the words is kept, 64 bits with a secret of the process: two that differ are the same with a chance
+        of one in 10^19.
+        """
+        version = (self._epoch, entity.offset)
+        told = entity.told
+        if told is None:
+            told = entity.told = {}
+        for target in entity.targets:
+            state: Any = result.contributions.get(target)
+            if state is None:
+                state = self.derivation.withdrawn(name, target)
+            words = encode(state)
+            said = hash(words)
+            if told.get(target) != said:
+                told[target] = said
+                yield target.topic, Record(target.key.encode(), encode(Published(version, msgspec.Raw(words))))
+        gone = entity.base is None and is_gone(entity.facts)
+        for view in result.views:
+            words = encode(view.state)
+            place = (view.topic, view.key)
+            said = hash((words, gone))
+            if told.get(place) != said:
+                told[place] = said
+                yield view.topic, Record(view.key.encode(), encode(Published(version, msgspec.Raw(words), gone)))
+
+    def _late_record(self, entry: Entry, reason: str) -> tuple[str, Record]:
+        record = entry.record
+        topic = fact_topic(record.topic)
+        origin = origin_of(record.headers, record.timestamp, topic) if record.headers else None
+        where = coordinate_of(record, origin, self._epoch)
+        late = LateRecord(
+            epoch=where.epoch,
+            topic=where.topic,
+            partition=where.partition,
+            offset=where.offset,
+            appended_at=entry.appended_at,
+            entity=entry.statement.entity,
+            reason=f"It came too late: {reason}.",
+            value=record.value or b"",
+        )
+        return "late.records", Record(where.topic.encode(), encode(late))
 
 
-def _letters(reading: Reading) -> Iterable[tuple[str, Record]]:
-    for letter in reading.dead_letters:
-        yield "dead.letters", Record(letter.topic.encode(), encode(letter))
+def _deadline_passed(at: int) -> Fact:
+    return Fact(Version(at, 0, b""), TimePassed(at))

@@ -34,6 +34,18 @@ class Derived(NamedTuple):
     deadline: int | None = None
 
 
+class Running(Protocol):
+    """What follows from an entity's facts, kept up to date fact by fact instead of derived from all of them."""
+
+    def replace(self, identity: str, old: Fact | None, new: Fact) -> None:
+        """A fact came in, perhaps in the place of an older version."""
+        ...
+
+    def derive(self, entity: str) -> Derived:
+        """What follows now: the same as deriving it from all facts."""
+        ...
+
+
 class Derivation(Protocol):
     """One agent's rules."""
 
@@ -57,6 +69,16 @@ class Derivation(Protocol):
         """The type of its facts' payloads, as msgspec decodes it."""
         ...
 
+    @property
+    def base(self) -> Any:
+        """The type of what its facts of closed days become; None where it has no periods."""
+        ...
+
+    @property
+    def stubs(self) -> bool:
+        """Whether an entity closes as a whole when it is finished and quiet."""
+        ...
+
     def statement(self, event: Event, raw: bytes) -> Statement:
         """The fact that an event, read from these bytes, states."""
         ...
@@ -65,8 +87,16 @@ class Derivation(Protocol):
         """Of a contribution: the entity it is for, who contributed, and the payload."""
         ...
 
-    def derive(self, entity: str, facts: Mapping[str, Fact]) -> Derived:
-        """What follows from the facts, the same for every order in which they came."""
+    def derive(self, entity: str, facts: Mapping[str, Fact], base: Any = None) -> Derived:
+        """What follows from the base and the facts, the same for every order in which they came."""
+        ...
+
+    def running(self, facts: Mapping[str, Fact], base: Any) -> Running | None:
+        """The same kept up to date, for entities of many facts; None where the rules have no such thing."""
+        ...
+
+    def close(self, base: Any, facts: Mapping[str, Fact]) -> Any:
+        """The base after these facts, which are those of all closed days that it does not hold yet."""
         ...
 
     def withdrawn(self, entity: str, target: Target) -> msgspec.Struct:

@@ -5,7 +5,6 @@ order with the same end. What people see is derived from the facts by pure funct
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,10 +25,14 @@ class TimePassed(msgspec.Struct, tag="w", array_like=True, frozen=True, gc=False
 
 
 class Fact(NamedTuple):
-    """One statement of one event: its version, and what of it is derived from. Retracted: no payload."""
+    """One statement of one event: its version, and what of it is derived from. Retracted: no payload.
+
+    `period`: the day of occurred_at (days since 1970-01-01, UTC) where the agent's periods close, otherwise 0.
+    """
 
     version: Version
     payload: Any | None
+    period: int = 0
 
 
 class Statement(NamedTuple):
@@ -45,19 +48,6 @@ class Target(NamedTuple):
 
     topic: str
     key: str
-
-
-@dataclass(slots=True)
-class Entity:
-    """All that is known of one entity of one agent.
-
-    `offset` is that of the last changelog record behind it (-1: none yet), `targets` every place it has
-    ever contributed to.
-    """
-
-    facts: dict[str, Fact] = field(default_factory=dict)
-    targets: tuple[Target, ...] = ()
-    offset: int = -1
 
 
 def contributor_identity(contributor: str) -> str:
@@ -88,7 +78,7 @@ def live(facts: Mapping[str, Fact]) -> list[tuple[str, Fact]]:
 
 def is_gone(facts: Mapping[str, Fact]) -> bool:
     """Whether nothing is known of an entity any more: every statement was retracted or withdrawn."""
-    return all(fact.payload is None for fact in facts.values())
+    return all(fact.payload is None or identity == PASSED for identity, fact in facts.items())
 
 
 def by_time(identity: str) -> tuple[str, ...]:

@@ -1,75 +1,200 @@
-"""From a fetched batch of records to statements, and to dead letters for what cannot be read."""
+"""From a fetched batch of records to statements and marks; to dead letters for what cannot be read; and onwards.
 
-from collections.abc import Iterable
+A record that stands in another partition than its entity's (its producer has another partitioner) is passed on once,
+with its coordinate, to the topic `schemas.topics.forward_topic` names; there every agent reads it as if it had come
+right.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, Origin, origin_of
+from schemas.coordinates import Coordinate, Mark, Origin, marks_of, origin_of
 from schemas.derived import DeadLetter, Published
+from schemas.errors import QuaysideError
+from schemas.topics import BY_NAME, fact_topic, forward_topic
 from schemas.versions import Version
 from schemas.wire import Rejection, read
 from streams.derivation import Derivation
 from streams.facts import Fact, Statement, contributor_identity
+from streams.sending import Record, partition_of
+
+BAD_SHARE: Final = 0.5
+"""With more than this share of unreadable records in the window, the worker stops instead of going on."""
+
+STORM_WINDOW: Final = 1_000
+"""Over so many of the latest records of a topic the share is taken."""
+
+_CREATE_TIME: Final = 0
+
+
+REPLAYED: Final = 0
+"""The `clock_at` of what moves no clock: it was judged when it came first, or is no event at all."""
+
+
+class Entry(NamedTuple):
+    """A record's statement. Times in ms: `clock_at` is what the partition's clock may pass, or REPLAYED."""
+
+    clock_at: int
+    statement: Statement
+    record: Any
+    appended_at: int
+
+
+class Marked(NamedTuple):
+    """A mark: when it was appended (ms), and what it begins or ends."""
+
+    clock_at: int
+    mark: Mark
 
 
 @dataclass(slots=True)
 class Reading:
-    """What a batch of records says."""
+    """What a batch of records says. `entries`: Entry and Marked, in the records' order."""
 
-    statements: list[Statement] = field(default_factory=list)
+    entries: list[Any] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    forwards: list[tuple[str, Record]] = field(default_factory=list)
+
+
+class BadStorm(QuaysideError):
+    """Too many of a topic's records cannot be read: going on would empty it into the dead letters."""
+
+    exit_code = 2
+
+
+def wall_clock() -> int:
+    """The time in ms."""
+    return time.time_ns() // 1_000_000
 
 
 class Reader:
-    """Reads the records of one agent's inputs."""
+    """Reads the records of one agent's inputs. `bad_share`: above it a storm of bad records is raised as BadStorm."""
 
-    def __init__(self, derivation: Derivation, epoch: int) -> None:
+    def __init__(
+        self,
+        derivation: Derivation,
+        epoch: int,
+        *,
+        partitions: int | None = None,
+        bad_share: float = BAD_SHARE,
+        now: Callable[[], int] = wall_clock,
+    ) -> None:
         self._derivation: Final = derivation
         self._epoch: Final = epoch
+        self._partitions: Final = partitions
+        self._bad_share: Final = bad_share
+        self._now: Final = now
+        self._recent: Final[dict[str, deque[tuple[int, int]]]] = {}
         self._decoders: Final[dict[str, msgspec.json.Decoder[Any]]] = {
             topic: msgspec.json.Decoder(Published[state])  # type: ignore[valid-type]  # a type made at run time
             for topic, state in derivation.contributions.items()
         }
 
     def read(self, records: Iterable[Any]) -> Reading:
-        """The statements in aiokafka's records; each one that cannot be read costs itself only."""
+        """What aiokafka's records of one partition say; each one that cannot be read costs itself only.
+
+        Raises:
+            BadStorm: More than the allowed share of the latest records could not be read.
+        """
         reading = Reading()
-        for record in records:
-            contributed = record.topic in self._decoders
-            said = self._contribution(record) if contributed else self._event(record)
-            if isinstance(said, Statement):
-                reading.statements.append(said)
-            else:
-                reading.dead_letters.append(said)
+        taken = list(records)
+        if not taken:
+            return reading
+        topic = taken[0].topic
+        if topic in self._decoders:
+            for record in taken:
+                self._contribution(record, reading)
+        else:
+            for record in taken:
+                self._event(fact_topic(topic), record, reading)
+        if reading.dead_letters or topic in self._recent:
+            self._watch(topic, len(taken), reading.dead_letters)
         return reading
 
-    def _event(self, record: Any) -> Statement | DeadLetter:
-        origin = origin_of(record.headers, record.timestamp)
-        appended_at = record.timestamp if origin is None else origin.appended_at
-        event = read(record.topic, record.value, appended_at)
-        if isinstance(event, Rejection):
-            return self._dead(record, origin, event)
-        return self._derivation.statement(event, record.value)
+    def _event(self, topic: str, record: Any, reading: Reading) -> None:
+        appended_at = record.timestamp
+        if record.timestamp_type == _CREATE_TIME:
+            appended_at = min(appended_at, self._now())  # said by the producer: nothing was appended in the future
+        clock_at = appended_at
+        origin = None
+        marks: tuple[Mark, ...] = ()
+        if record.headers:
+            marks = marks_of(record.headers)
+            origin = origin_of(record.headers, appended_at, topic)
+            if origin is not None:
+                appended_at = origin.appended_at
+                clock_at = REPLAYED if origin.store_id else clock_at
+        reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
+        said = self._said(topic, record, origin, appended_at, reading)
+        if said is not None:
+            reading.entries.append(Entry(clock_at, said, record, appended_at))
+        reading.entries.extend(Marked(clock_at, mark) for mark in marks if not mark.begins)
 
-    def _contribution(self, record: Any) -> Statement | DeadLetter:
+    def _said(
+        self, topic: str, record: Any, origin: Origin | None, appended_at: int, reading: Reading
+    ) -> Statement | None:
+        event = read(topic, record.value, appended_at)
+        if isinstance(event, Rejection):
+            reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))
+            return None
+        statement = self._derivation.statement(event, record.value)
+        if topic == record.topic and self._is_foreign(statement.entity, topic, record.partition):
+            reading.forwards.append((forward_topic(topic), self._forward(record, origin, statement.entity)))
+            return None
+        return statement
+
+    def _is_foreign(self, entity: str, topic: str, partition: int) -> bool:
+        partitions = self._partitions or BY_NAME[topic].partitions
+        return partition_of(entity.encode(), partitions) != partition
+
+    def _forward(self, record: Any, origin: Origin | None, entity: str) -> Record:
+        if origin is None:
+            where = Coordinate(self._epoch, record.topic, record.partition, record.offset)
+            origin = Origin(where, record.timestamp, "")
+        return Record(entity.encode(), record.value, (origin.header(),))
+
+    def _contribution(self, record: Any, reading: Reading) -> None:
         try:
             published = self._decoders[record.topic].decode(record.value)
         except (msgspec.DecodeError, TypeError, RecursionError, UnicodeDecodeError) as error:
             reason = f"The contribution cannot be read ({error}): another version wrote it, or a stranger."
-            return self._dead(record, None, Rejection("invalid", reason))
+            letter = dead_letter(record, None, Rejection("invalid", reason), self._epoch)
+            reading.dead_letters.append(letter)
+            return
         entity, contributor, payload = self._derivation.contributed(published.state)
         version = Version(published.version[0], published.version[1], b"")
-        return Statement(entity, contributor_identity(contributor), Fact(version, payload))
+        statement = Statement(entity, contributor_identity(contributor), Fact(version, payload))
+        reading.entries.append(Entry(record.timestamp, statement, record, record.timestamp))
 
-    def _dead(self, record: Any, origin: Origin | None, rejection: Rejection) -> DeadLetter:
-        return dead_letter(record, origin, rejection, self._epoch)
+    def _watch(self, topic: str, count: int, letters: list[DeadLetter]) -> None:
+        recent = self._recent.setdefault(topic, deque())
+        recent.append((count, len(letters)))
+        total = sum(one for one, _ in recent)
+        while total - recent[0][0] >= STORM_WINDOW:
+            total -= recent.popleft()[0]
+        bad = sum(one for _, one in recent)
+        if total >= STORM_WINDOW and bad > self._bad_share * total:
+            latest = f" The latest: {letters[-1].reason}" if letters else ""
+            raise BadStorm(
+                f"{bad} of the last {total} records of {topic} could not be read, more than the share of "
+                f"{self._bad_share:g} that QUAYSIDE_BAD_SHARE allows.{latest} The worker stopped before it took them: "
+                "mend what publishes there, or raise QUAYSIDE_BAD_SHARE, and start again."
+            )
+
+
+def coordinate_of(record: Any, origin: Origin | None, epoch: int) -> Coordinate:
+    """Where a record stood first."""
+    return origin.coordinate if origin else Coordinate(epoch, record.topic, record.partition, record.offset)
 
 
 def dead_letter(record: Any, origin: Origin | None, rejection: Rejection, epoch: int) -> DeadLetter:
     """The dead letter of a record; a replayed one keeps its first coordinate and append time."""
-    where = origin.coordinate if origin else Coordinate(epoch, record.topic, record.partition, record.offset)
+    where = coordinate_of(record, origin, epoch)
     return DeadLetter(
         epoch=where.epoch,
         topic=where.topic,

@@ -3,9 +3,12 @@
 Key: entity, NUL, a byte for the kind of row, identity. Value: msgpack, its first element the format's
 number, so that a value of a newer version is refused and never misread.
 
-    header   key `NUL h`          [format, epoch]
-    fact     key `ENTITY NUL f ID`  [format, major, minor, content, payload or nil]
+    header   key `NUL h`            [format, epoch]
+    clock    key `NUL c`            [format, changes, now, closed day, [[load, begun], ...]]
+    fact     key `ENTITY NUL f ID`  [format, major, minor, content, payload or nil, period]
     targets  key `ENTITY NUL t`     [format, [[topic, key], ...]]
+    base     key `ENTITY NUL b`     [format, day, what the facts of all days up to it have become]
+    stub     key `ENTITY NUL s`     [format, clock when it closed]
 """
 
 from collections.abc import Iterable
@@ -15,14 +18,18 @@ import msgspec
 
 from schemas.errors import QuaysideError
 from schemas.versions import Version
+from streams.clock import ClockState
 from streams.facts import Fact, Target
 
 FORMAT: Final = 1
 """Raised whenever the layout of a row changes; older formats stay readable."""
 
 HEADER_KEY: Final = b"\x00h"
+CLOCK_KEY: Final = b"\x00c"
 _FACT: Final = b"\x00f"
 _TARGETS: Final = b"\x00t"
+_BASE: Final = b"\x00b"
+_STUB: Final = b"\x00s"
 
 
 class Row(NamedTuple):
@@ -59,14 +66,32 @@ class TargetsRow(NamedTuple):
     targets: tuple[Target, ...]
 
 
-class Codec:
-    """Writes and reads the rows of one agent, whose payloads are of the given type."""
+class BaseRow(NamedTuple):
+    """What an entity's facts of all days up to `day` have become, as read back."""
 
-    def __init__(self, payload: Any) -> None:
-        fact = tuple[int, int, int, bytes, payload | None]
+    entity: str
+    day: int
+    base: Any
+
+
+class StubRow(NamedTuple):
+    """That an entity has closed, as read back; `closed_at`: the partition's clock then (ms)."""
+
+    entity: str
+    closed_at: int
+
+
+class Codec:
+    """Writes and reads the rows of one agent, whose payloads (and bases) are of the given types."""
+
+    def __init__(self, payload: Any, base: Any = None) -> None:
+        fact = tuple[int, int, int, bytes, payload | None, int]
         self._facts: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(fact)
         self._targets = msgspec.msgpack.Decoder(tuple[int, tuple[tuple[str, str], ...]])
         self._header = msgspec.msgpack.Decoder(tuple[int, int])
+        self._clock = msgspec.msgpack.Decoder(tuple[int, int, int, int, tuple[tuple[str, int], ...]])
+        self._base = msgspec.msgpack.Decoder(tuple[int, int, base])
+        self._stub = msgspec.msgpack.Decoder(tuple[int, int])
         self._encode = msgspec.msgpack.Encoder().encode
 
     def header(self, epoch: int) -> Row:
@@ -75,29 +100,61 @@ class Codec:
 
     def fact(self, entity: str, identity: str, fact: Fact) -> Row:
         """The row of a fact."""
-        (major, minor, content), payload = fact
-        value = self._encode((FORMAT, major, minor, content, payload))
+        (major, minor, content), payload, period = fact
+        value = self._encode((FORMAT, major, minor, content, payload, period))
         return Row(entity.encode() + _FACT + identity.encode(), value)
+
+    def forgotten(self, entity: str, identity: str) -> Row:
+        """The tombstone of a fact."""
+        return Row(entity.encode() + _FACT + identity.encode(), None)
 
     def targets(self, entity: str, targets: Iterable[Target]) -> Row:
         """The row of an entity's targets."""
         return Row(entity.encode() + _TARGETS, self._encode((FORMAT, tuple(targets))))
 
-    def read(self, key: bytes, value: bytes) -> Header | FactRow | TargetsRow:
-        """What a row says. Raises ForeignRow for a format that this version does not know."""
+    def clock(self, state: ClockState) -> Row:
+        """The row of a partition's clock."""
+        return Row(CLOCK_KEY, self._encode((FORMAT, *state)))
+
+    def base(self, entity: str, day: int, base: Any) -> Row:
+        """The row of an entity's base."""
+        return Row(entity.encode() + _BASE, self._encode((FORMAT, day, base)))
+
+    def stub(self, entity: str, closed_at: int) -> Row:
+        """The row of an entity that has closed."""
+        return Row(entity.encode() + _STUB, self._encode((FORMAT, closed_at)))
+
+    def dropped(self, entity: str) -> tuple[Row, Row]:
+        """The tombstones of a stub."""
+        return Row(entity.encode() + _STUB, None), Row(entity.encode() + _TARGETS, None)
+
+    def read(self, key: bytes, value: bytes) -> Any:
+        """What a row says: a Header, ClockState, FactRow, TargetsRow, BaseRow or StubRow.
+
+        Raises ForeignRow for a format that this version does not know.
+        """
         try:
-            if key == HEADER_KEY:
-                return Header(self._known(self._header.decode(value))[1])
             entity, kind, identity = _parts(key)
             if kind == _FACT[1:]:
-                _, major, minor, content, payload = self._known(self._facts.decode(value))
-                return FactRow(entity, identity, Fact(Version(major, minor, content), payload))
-            if kind == _TARGETS[1:]:
-                _, targets = self._known(self._targets.decode(value))
-                return TargetsRow(entity, tuple(Target(*target) for target in targets))
+                _, major, minor, content, payload, period = self._known(self._facts.decode(value))
+                return FactRow(entity, identity, Fact(Version(major, minor, content), payload, period))
+            if key == HEADER_KEY:
+                return Header(self._known(self._header.decode(value))[1])
+            if key == CLOCK_KEY:
+                return ClockState(*self._known(self._clock.decode(value))[1:])
+            return self._of_entity(entity, kind, value)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             raise ForeignRow(_unreadable(key, value)) from error
-        raise ForeignRow(_unreadable(key, value))
+
+    def _of_entity(self, entity: str, kind: bytes, value: bytes) -> Any:
+        if kind == _TARGETS[1:]:
+            _, targets = self._known(self._targets.decode(value))
+            return TargetsRow(entity, tuple(Target(*target) for target in targets))
+        if kind == _BASE[1:]:
+            return BaseRow(entity, *self._known(self._base.decode(value))[1:])
+        if kind == _STUB[1:]:
+            return StubRow(entity, self._known(self._stub.decode(value))[1])
+        raise ValueError(kind)
 
     @staticmethod
     def _known(decoded: Any) -> Any:

@@ -28,9 +28,9 @@ class Steps(Protocol):
         ...
 
     def batch(
-        self, agent: str, partition: int, source: tuple[str, int], next_offset: int
+        self, agent: str, partition: int, source: tuple[str, int] | None, next_offset: int
     ) -> AbstractAsyncContextManager[Sender]:
-        """Send within; when it is left without an error, all of it and the source's offset stand."""
+        """Send within; when it is left without an error, all of it and the source's offset (if any) stand."""
         ...
 
     async def give_up(self, agent: str, partition: int) -> None:
@@ -58,7 +58,7 @@ class AcknowledgedSteps:
         self,
         agent: str,  # noqa: ARG002  # as the protocol has it
         partition: int,  # noqa: ARG002
-        source: tuple[str, int],  # noqa: ARG002
+        source: tuple[str, int] | None,  # noqa: ARG002
         next_offset: int,  # noqa: ARG002
     ) -> AsyncIterator[Sender]:
         """Send within; the offset is Faust's to commit."""
@@ -92,14 +92,15 @@ class Transactions:
 
     @asynccontextmanager
     async def batch(
-        self, agent: str, partition: int, source: tuple[str, int], next_offset: int
+        self, agent: str, partition: int, source: tuple[str, int] | None, next_offset: int
     ) -> AsyncIterator[Sender]:
         """One transaction; an error inside aborts it, a fenced producer raises ProducerFenced."""
         sender = self._senders[agent, partition]
         producer = await sender.start()
         async with producer.transaction():
             yield sender
-            await producer.send_offsets_to_transaction({TopicPartition(*source): next_offset}, WORKER_GROUP)
+            if source is not None:
+                await producer.send_offsets_to_transaction({TopicPartition(*source): next_offset}, WORKER_GROUP)
 
     async def give_up(self, agent: str, partition: int) -> None:
         """Stop the partition's producer."""

@@ -9,7 +9,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,14 +18,18 @@ import faust
 
 from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
-from streams.agent import Agent, Passed
+from streams.agent import Agent, Passed, Rules
 from streams.agents import DERIVATIONS, WORKER_GROUP
 from streams.inbox import Inbox
+from streams.reading import BAD_SHARE, wall_clock
 from streams.steps import AcknowledgedSteps, Steps, Transactions
 from streams.transport.driver import Undecoded
 
 FAILED: Final = 70
 """Exit code when a batch could not be processed; nothing of it was acknowledged."""
+
+TICK_S: Final = 1.0
+"""How often an agent looks which deadlines have passed."""
 
 _log = logging.getLogger("quayside.worker")
 
@@ -36,6 +41,7 @@ class WorkerConfig:
     `single`: there is never a second worker (the embedded stack). Tansu then wants a short session and no
     static membership, since its first join takes half a session (measured: 1 s); Apache Kafka refuses
     sessions below 6 s, and with a static member a restart after SIGKILL takes over in 0.02 s.
+    `horizon` (ms), `max_facts` and `bad_share`: see `streams.agent.Rules`.
     """
 
     bootstrap: str
@@ -44,6 +50,9 @@ class WorkerConfig:
     single: bool
     instance: str = "worker-1"
     max_batch: int = 5_000
+    horizon: int = 7 * 86_400_000
+    max_facts: int = 5_000_000
+    bad_share: float = BAD_SHARE
     loglevel: str = "warn"
 
 
@@ -53,8 +62,12 @@ def run(config: WorkerConfig) -> None:
     faust.Worker(app, loglevel=config.loglevel, redirect_stdouts=False).execute_from_commandline()
 
 
-def build(config: WorkerConfig, passed: Passed = lambda _agent, _step: None) -> Any:
-    """The Faust app with its agents; `passed` is told each step of each batch."""
+def build(
+    config: WorkerConfig,
+    passed: Passed = lambda _agent, _step: None,
+    now: Callable[[], int] = wall_clock,
+) -> Any:
+    """The Faust app with its agents; `passed` is told each step of each batch, `now` is the time in ms."""
     session = 1.0 if config.single else 10.0
     app = faust.App(
         WORKER_GROUP,
@@ -81,7 +94,8 @@ def build(config: WorkerConfig, passed: Passed = lambda _agent, _step: None) -> 
     counts = {topic.name: topic.partitions for topic in TOPICS}
     steps: Steps = (AcknowledgedSteps if config.single else Transactions)(config.bootstrap, counts)
     app.offsets_in_transactions = steps.transactional
-    agents = [Agent(derivation(), steps, config.bootstrap, config.epoch, passed) for derivation in DERIVATIONS]
+    rules = Rules(config.epoch, config.horizon, most_facts=config.max_facts, bad_share=config.bad_share, now=now)
+    agents = [Agent(derivation(), steps, config.bootstrap, rules, passed) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
     async def stop_sending(*_: Any, **__: Any) -> None:
@@ -117,10 +131,17 @@ def _attach(app: Any, agent: Agent, max_batch: int) -> None:
 
 
 async def _work(app: Any, agent: Agent, inbox: Inbox) -> None:
-    """Process one batch after the other; whatever goes wrong ends the process before an acknowledgement."""
+    """Process one batch after the other, and let time pass between them.
+
+    Whatever goes wrong ends the process before an acknowledgement.
+    """
+    ticked = 0.0
     try:
         while True:
-            events = await inbox.take()
+            if time.monotonic() - ticked >= TICK_S:
+                await agent.tick()
+                ticked = time.monotonic()
+            events = await inbox.take(TICK_S)
             present = [event for event in events if event.message.generation_id == app.consumer_generation_id]
             records = [record for event in present for record in event.value]
             if records and await agent.process(present[0].message.partition, records):

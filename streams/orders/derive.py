@@ -15,7 +15,7 @@ import msgspec
 from schemas.derived import Delivery, DeliveryLine, OrderLineState, OrderStatus
 from schemas.event import Event
 from schemas.times import DAY_MS
-from streams.derivation import Derived, View
+from streams.derivation import Derived, Running, View
 from streams.facts import CONTRIBUTION_MARK, Fact, Statement, Target, by_time
 from streams.leads.derive import Observation, lead_contribution, lead_target
 from streams.orders.facts import STEPS, DeliveryFact, OrderFact, Payload, delivery_fact, order_statement
@@ -36,6 +36,8 @@ class Orders:
     events = ("supplier.events",)
     contributions: Mapping[str, type[Any]] = {CONTRIBUTIONS: Delivery}
     payload: Any = Payload
+    base: Any = None
+    stubs = True
 
     def statement(self, event: Event, raw: bytes) -> Statement:
         """The fact that a supplier event states."""
@@ -45,10 +47,18 @@ class Orders:
         """What a shipment tells an order."""
         return state.order_id, state.contributor, delivery_fact(state)
 
-    def derive(self, entity: str, facts: Mapping[str, Fact]) -> Derived:
+    def derive(self, entity: str, facts: Mapping[str, Fact], base: None = None) -> Derived:  # noqa: ARG002  # no periods, no base
         """The order's status, and the lead times of its lines."""
         status = _status(entity, _in_order(facts), _deliveries(facts))
-        return Derived((View(VIEW, entity, status),), _lead_times(status))
+        return Derived((View(VIEW, entity, status),), _lead_times(status), finished=status.final)
+
+    def running(self, facts: Mapping[str, Fact], base: None) -> Running | None:  # noqa: ARG002  # few facts each
+        """Nothing is kept up to date: an order has few facts."""
+        return None
+
+    def close(self, base: Any, facts: Mapping[str, Fact]) -> Any:
+        """Never asked: it closes as a whole."""
+        raise AssertionError(base, facts)
 
     def withdrawn(self, entity: str, target: Target) -> msgspec.Struct:
         """The order has no lead time for that route any more."""

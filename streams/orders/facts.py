@@ -1,14 +1,23 @@
 """What the orders agent keeps of supplier events and of delivery contributions."""
 
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import msgspec
-from pydantic import AwareDatetime
 
 from schemas.derived import Delivery, DeliveryLine
 from schemas.event import Event
 from schemas.quantities import micros, thousandths
-from schemas.supplier import SupplierEvent
+from schemas.supplier import (
+    AdvanceShipNotice,
+    LineChange,
+    NoticeLine,
+    OrderChanged,
+    OrderConfirmed,
+    OrderLine,
+    OrderPlaced,
+    SupplierEvent,
+)
 from schemas.times import to_ms
 from schemas.versions import event_version, identity
 from streams.facts import Fact, Statement
@@ -59,10 +68,13 @@ class DeliveryFact(msgspec.Struct, tag="d", array_like=True, frozen=True):
 Payload = OrderFact | DeliveryFact
 
 
+_STEP_OF: Final = {kind: step for step, kind in enumerate(STEPS)}
+
+
 def order_statement(event: Event, raw: bytes) -> Statement:
     """The fact that a supplier event states."""
     said: SupplierEvent = event  # type: ignore[assignment]  # this agent reads one topic of events
-    version = event_version(to_ms(said.recorded_at), raw, retracted=said.retracted)
+    version = event_version(said.recorded_ms, raw, retracted=said.retracted)
     payload = None if said.retracted else _payload(said)
     return Statement(said.order_id, identity(said.source, said.event_id), Fact(version, payload))
 
@@ -73,39 +85,58 @@ def delivery_fact(state: Delivery) -> DeliveryFact | None:
 
 
 def _payload(said: SupplierEvent) -> OrderFact:
-    return OrderFact(
-        step=STEPS.index(said.type),
-        occurred_at=to_ms(said.occurred_at),
-        supplier=getattr(said, "supplier", None),
-        buyer=getattr(said, "buyer", None),
-        destination=getattr(said, "destination", None),
-        shipment_id=said.shipment_id if said.type == "advance_ship_notice" else None,
-        lines=_lines(said),
+    step, at = _STEP_OF[said.type], said.occurred_ms
+    if said.type == "order_placed":
+        lines = tuple([_ordered(said, line) for line in said.lines])
+        return OrderFact(step, at, said.supplier, said.buyer, said.destination, None, lines)
+    if said.type == "advance_ship_notice":
+        lines = tuple([_noticed(said, line) for line in said.lines])
+        return OrderFact(step, at, said.supplier, None, said.destination, said.shipment_id, lines)
+    if said.type == "order_closed":
+        return OrderFact(step, at, None, None, None, None, ())
+    if said.type == "order_cancelled":
+        return OrderFact(step, at, None, None, None, None, tuple([Line(line_id) for line_id in said.line_ids]))
+    return OrderFact(step, at, None, None, None, None, tuple([_changed(said, line) for line in said.lines]))
+
+
+def _ordered(said: OrderPlaced, line: OrderLine) -> Line:
+    return Line(
+        line_id=line.line_id,
+        item=line.item,
+        quantity=thousandths(line.quantity),
+        unit=line.unit,
+        requested_at=_ms(line.requested_at),
+        promised_at=_ms(line.promised_at),
+        due_at=said.due(line.promised_at),
+        unit_cost_micros=None if line.unit_cost is None else micros(line.unit_cost),
+        currency=line.currency,
     )
 
 
-def _lines(said: SupplierEvent) -> tuple[Line, ...]:
-    if said.type == "order_cancelled":
-        return tuple(Line(line_id) for line_id in said.line_ids)
-    if said.type == "order_closed":
-        return ()
-    promise = said.promised_at if said.type == "advance_ship_notice" else None
-    return tuple(_line(said, line, promise) for line in said.lines)
-
-
-def _line(said: Event, line: Any, promise: AwareDatetime | None) -> Line:
-    """A line of any of these events; what it does not have, it does not say."""
-    promised = line.promised_at or promise
-    requested = getattr(line, "requested_at", None)
-    cost = getattr(line, "unit_cost", None)
+def _changed(said: OrderConfirmed | OrderChanged, line: LineChange) -> Line:
     return Line(
         line_id=line.line_id,
         item=line.item,
         quantity=None if line.quantity is None else thousandths(line.quantity),
         unit=line.unit,
-        requested_at=None if requested is None else to_ms(requested),
-        promised_at=None if promised is None else to_ms(promised),
-        due_at=said.due(promised),
-        unit_cost_micros=None if cost is None else micros(cost),
-        currency=getattr(line, "currency", None),
+        requested_at=_ms(line.requested_at),
+        promised_at=_ms(line.promised_at),
+        due_at=said.due(line.promised_at),
     )
+
+
+def _noticed(said: AdvanceShipNotice, line: NoticeLine) -> Line:
+    """A line of a ship notice; the notice's own promise is for lines that have none."""
+    promised = line.promised_at or said.promised_at
+    return Line(
+        line_id=line.line_id,
+        item=line.item,
+        quantity=thousandths(line.quantity),
+        unit=line.unit,
+        promised_at=_ms(promised),
+        due_at=said.due(promised),
+    )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)

@@ -1,11 +1,12 @@
 """What the shipments agent keeps of shipment events."""
 
-from typing import Any, Final
+from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from schemas.event import Event
-from schemas.quantities import micros, thousandths
+from schemas.quantities import micros, shown, thousandths
 from schemas.shipment import (
     ConditionReported,
     MilestoneReported,
@@ -14,7 +15,7 @@ from schemas.shipment import (
 )
 from schemas.times import due_ms, to_ms
 from schemas.versions import event_version, identity
-from streams.facts import Fact, Statement
+from streams.facts import Fact, Statement, TimePassed
 
 PLANNED: Final = "planned"
 ESTIMATED: Final = "estimated"
@@ -66,63 +67,71 @@ class ConditionFact(msgspec.Struct, tag="c", array_like=True, frozen=True):
     breaches: tuple[str, ...]
 
 
-Payload = MilestoneFact | PositionFact | ConditionFact
+Payload = MilestoneFact | PositionFact | ConditionFact | TimePassed
 
 
 def shipment_statement(event: Event, raw: bytes) -> Statement:
     """The fact that a shipment event states."""
     said: ShipmentEvent = event  # type: ignore[assignment]  # this agent reads one topic of events
-    version = event_version(to_ms(said.recorded_at), raw, retracted=said.retracted)
+    version = event_version(said.recorded_ms, raw, retracted=said.retracted)
     payload = None if said.retracted else _payload(said)
     return Statement(said.shipment_id, identity(said.source, said.event_id), Fact(version, payload))
 
 
-def _payload(said: ShipmentEvent) -> Payload:
-    occurred_at = to_ms(said.occurred_at)
+def _payload(said: ShipmentEvent) -> MilestoneFact | PositionFact | ConditionFact:
     if said.type == "position":
-        return PositionFact(occurred_at, micros(said.latitude), micros(said.longitude))
+        return PositionFact(said.occurred_ms, micros(said.latitude), micros(said.longitude))
     if said.type == "condition":
-        return ConditionFact(occurred_at, tuple(_breaches(said)))
+        return ConditionFact(said.occurred_ms, _breaches(said))
+    promised = said.promised_at
     return MilestoneFact(
         milestone=said.milestone,
         classifier=said.classifier,
         leg=said.leg,
-        occurred_at=occurred_at,
-        occurred_due=due_ms(occurred_at, day_precision=said.by_day),
+        occurred_at=said.occurred_ms,
+        occurred_due=due_ms(said.occurred_ms, day_precision=said.precision == "day"),
         location=said.location,
         mode=said.mode,
         carrier=said.carrier,
         origin=said.origin,
         destination=said.destination,
-        promised_at=None if said.promised_at is None else to_ms(said.promised_at),
-        due_at=said.due(said.promised_at),
-        lines=tuple(_line(said, line) for line in said.lines),
+        promised_at=None if promised is None else to_ms(promised),
+        due_at=None if promised is None else said.due(promised),
+        lines=tuple([_line(said, line) for line in said.lines]) if said.lines else (),
     )
 
 
 def _line(said: MilestoneReported, line: ShipmentLine) -> Line:
+    promised = line.promised_at
     return Line(
         item=line.item,
         quantity=thousandths(line.quantity),
         unit=line.unit,
         order_id=line.order_id or said.references.order_id,
         line_id=line.line_id,
-        promised_at=None if line.promised_at is None else to_ms(line.promised_at),
-        due_at=said.due(line.promised_at),
+        promised_at=None if promised is None else to_ms(promised),
+        due_at=None if promised is None else said.due(promised),
     )
 
 
-def _breaches(said: ConditionReported) -> list[str]:
+def _breaches(said: ConditionReported) -> tuple[str, ...]:
     """The limits that the reading breaks."""
-    limits: tuple[tuple[str, Any, Any, Any], ...] = (
-        ("temperature", said.temperature, said.temperature_min, said.temperature_max),
-        ("humidity", said.humidity, None, said.humidity_max),
-        ("shock", said.shock, None, said.shock_max),
+    above = (
+        ("temperature", said.temperature, said.temperature_max),
+        ("humidity", said.humidity, said.humidity_max),
+        ("shock", said.shock, said.shock_max),
     )
-    broken: list[str] = []
-    for name, value, low, high in limits:
-        if value is not None and high is not None and value > high:
-            broken.append(f"{name} {value} above {high}")
-        if value is not None and low is not None and value < low:
-            broken.append(f"{name} {value} below {low}")
-    return broken
+    broken = [
+        f"{name} {_shown(value)} above {_shown(most)}"
+        for name, value, most in above
+        if value is not None and most is not None and value > most
+    ]
+    value, least = said.temperature, said.temperature_min
+    if value is not None and least is not None and value < least:
+        broken.insert(0, f"temperature {_shown(value)} below {_shown(least)}")
+    return tuple(broken)
+
+
+def _shown(reading: Decimal) -> str:
+    """The reading however it was written: `9.50` and `9.5` are one."""
+    return shown(thousandths(reading))

@@ -1,29 +1,16 @@
 """The goods in a shipment: what was shipped, what was delivered when, and which lines were late."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 from schemas.derived import ShipmentLineState
-from schemas.shipment import RANK
 from streams.shipments.facts import ACTUAL, Line, MilestoneFact
 
-HANDED_OVER = frozenset({"delivered", "returned"})
+HANDED_OVER: Final = frozenset({"delivered", "returned"})
 
 
-class LineKey(NamedTuple):
-    """What makes two statements speak of one line."""
-
-    order_id: str
-    line_id: str
-    item: str
-
-
-def is_moving(milestones: Iterable[MilestoneFact]) -> bool:
-    """Whether the goods have left: any actual milestone from picked_up on (but a cancellation)."""
-    return any(
-        fact.classifier == ACTUAL and RANK[fact.milestone] >= RANK["picked_up"] and fact.milestone != "cancelled"
-        for fact in milestones
-    )
+LineKey = tuple[str, str, str]
+"""What makes two statements speak of one line: order, line, item."""
 
 
 def goods(
@@ -35,19 +22,23 @@ def goods(
     """The lines, by (order, line, item). `milestones` are the live ones, oldest statement first.
 
     What is in the shipment is, per line, what was last told before it was handed over. What arrived is,
-    per line, what the last delivery that names it says; a delivery that names no line at all delivers
-    all that no other one names.
+    per line, what the last delivery that names it says; a delivery that names no line at all, on its last leg,
+    delivers all that no other one names.
     """
     contents: dict[LineKey, Line] = {}
     handed: dict[LineKey, tuple[Line, int]] = {}
+    unnamed: int | None = None
+    unnamed_leg = 0
     for fact in milestones:
-        delivery = fact.classifier == ACTUAL and fact.milestone in HANDED_OVER
-        for line in fact.lines:
-            if not delivery:
-                contents[_key(line)] = line
-            elif fact.milestone == "delivered":
-                handed[_key(line)] = (line, fact.occurred_at)
-    unnamed = _unnamed_delivery(milestones)
+        handed_over = fact.classifier == ACTUAL and fact.milestone in HANDED_OVER
+        if not handed_over:
+            for line in fact.lines:
+                contents[line.order_id or "", line.line_id or "", line.item] = line
+        elif fact.milestone == "delivered":
+            for line in fact.lines:
+                handed[line.order_id or "", line.line_id or "", line.item] = (line, fact.occurred_at)
+            if not fact.lines and fact.leg >= unnamed_leg:
+                unnamed, unnamed_leg = fact.occurred_at, fact.leg
     states = []
     for key in sorted(contents.keys() | handed.keys()):
         arrived, arrived_at = handed.get(key, (None, None))
@@ -58,20 +49,6 @@ def goods(
             arrived, arrived_at = told, unnamed
         states.append(_state(told, arrived, arrived_at, promised_at, due_at))
     return tuple(states)
-
-
-def _unnamed_delivery(milestones: Iterable[MilestoneFact]) -> int | None:
-    """When the goods were delivered (ms) by an event that names no lines, on its last leg; None if there is none."""
-    found = {
-        fact.leg: fact.occurred_at
-        for fact in milestones
-        if fact.classifier == ACTUAL and fact.milestone == "delivered" and not fact.lines
-    }
-    return found[max(found)] if found else None
-
-
-def _key(line: Line) -> LineKey:
-    return LineKey(line.order_id or "", line.line_id or "", line.item)
 
 
 def _state(

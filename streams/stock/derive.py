@@ -1,15 +1,11 @@
-"""A stock position from its facts.
+"""A stock position from its facts: its books (streams.stock.books), and what shipments bring to it.
 
-On hand changes by warehouse events only, taken in the order (occurred_at, kind, source, event_id). A count
-is a barrier: on hand after it is what was counted, and the difference to the books is count variance, so
-
-    received + returned + moved_in + adjusted + count_variance = on_hand + shipped + moved_out + scrapped
-
-holds at every moment. Negative stock is shown, never clamped. Two units for one item are a finding and
-are never summed: the unit of the earliest movement counts.
+Goods in transit are balanced by shipment: what was shipped is in transit until it is received, or where no receipt
+is known, until it is delivered; when the shipment has ended, the rest is a mismatch. Negative stock is shown, never
+clamped.
 """
 
-from collections import Counter, defaultdict
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -21,24 +17,16 @@ from schemas.quantities import shown
 from schemas.times import DAY_MS
 from streams.derivation import Derived, View
 from streams.exceptions import exception_view, opened
-from streams.facts import Fact, Statement, Target, by_time
+from streams.facts import Fact, Statement, Target
 from streams.leads.derive import lead_contribution, lead_target
-from streams.stock.facts import KINDS, InTransit, Movement, Payload, in_transit, movement_statement
+from streams.stock.books import Books, Place, closed, in_order, place
+from streams.stock.facts import InTransit, Movement, Payload, in_transit, movement_statement
 
 VIEW: Final = "stock.positions"
 CONTRIBUTIONS: Final = "transit.contributions"
 DOCK_TO_STOCK: Final = "dock_to_stock"
 
-_SIGN: Final = {
-    "received": 1,
-    "returned": 1,
-    "moved_in": 1,
-    "adjusted": 1,
-    "shipped": -1,
-    "moved_out": -1,
-    "scrapped": -1,
-}
-"""How a movement changes on hand; kinds that are not here leave it as it is."""
+_CHECKPOINT: Final = 64
 
 
 class Stock:
@@ -48,6 +36,8 @@ class Stock:
     events = ("warehouse.events",)
     contributions: Mapping[str, type[Any]] = {CONTRIBUTIONS: Transit}
     payload: Any = Payload
+    base: Any = Books
+    stubs = False
 
     def statement(self, event: Event, raw: bytes) -> Statement:
         """The fact that a warehouse event states."""
@@ -57,24 +47,95 @@ class Stock:
         """What a shipment brings to a position."""
         return f"{state.site}|{state.item}", state.contributor, in_transit(state)
 
-    def derive(self, entity: str, facts: Mapping[str, Fact]) -> Derived:
+    def derive(self, entity: str, facts: Mapping[str, Fact], base: Books | None = None) -> Derived:
         """The position, its exceptions, and its dock-to-stock times."""
-        moves = _in_order(facts)
-        position, receipts = _position(entity, moves, _transits(facts))
+        return RunningStock(facts, base).derive(entity)
+
+    def running(self, facts: Mapping[str, Fact], base: Books | None) -> "RunningStock":
+        """The position kept up to date."""
+        return RunningStock(facts, base)
+
+    def close(self, base: Books | None, facts: Mapping[str, Fact]) -> Books:
+        """The books of closed days."""
+        return closed(base, facts)
+
+    def withdrawn(self, entity: str, target: Target) -> msgspec.Struct:
+        """No dock-to-stock times remain for that site."""
+        return lead_contribution(_contributor(entity), target)
+
+
+class RunningStock:
+    """A position whose movements are kept in order, with the books as they stood at every so many of them.
+
+    A movement that comes last costs one step; one that comes out of order costs the steps after the checkpoint
+    before it.
+    """
+
+    def __init__(self, facts: Mapping[str, Fact], base: Books | None) -> None:
+        self._base = base
+        ordered = in_order(facts)
+        self._places: list[Place] = [where for where, _ in ordered]
+        self._moves: list[Movement] = [move for _, move in ordered]
+        self._transits = {
+            identity[1:]: fact.payload for identity, fact in facts.items() if isinstance(fact.payload, InTransit)
+        }
+        self._checkpoints: list[Books] = [base.copy() if base is not None else Books()]
+        self._books = self._checkpoints[0].copy()
+        self._taken = 0
+
+    def replace(self, identity: str, old: Fact | None, new: Fact) -> None:
+        """A fact came in, perhaps in the place of an older version."""
+        if old is not None and isinstance(old.payload, Movement):
+            index = bisect_left(self._places, place(identity, old.payload))
+            del self._places[index], self._moves[index]
+            self._rewind(index)
+        if isinstance(new.payload, Movement):
+            where = place(identity, new.payload)
+            index = len(self._places)
+            if index and where < self._places[-1]:
+                index = bisect_left(self._places, where)
+            self._places.insert(index, where)
+            self._moves.insert(index, new.payload)
+            self._rewind(index)
+        elif isinstance(new.payload, InTransit):
+            self._transits[identity[1:]] = new.payload
+        elif old is not None and isinstance(old.payload, InTransit):
+            del self._transits[identity[1:]]
+
+    def derive(self, entity: str) -> Derived:
+        """The position, its exceptions, and its dock-to-stock times."""
+        self._catch_up()
+        books, transits = self._books, self._transits
+        unit = books.unit if books.movements else next((transits[name].unit for name in sorted(transits)), "")
+        balances = [_balance(name, transit, books) for name, transit in transits.items() if transit.unit == unit]
+        is_mixed = books.is_mixed or any(transit.unit != unit for transit in transits.values())
+        position = _position(entity, unit, books, balances, is_mixed=is_mixed)
         contributions: dict[Target, msgspec.Struct] = {}
-        dock_to_stock = tuple(_dock_to_stock(move for move in moves if move.unit == position.unit))
+        dock_to_stock = tuple(_dock_to_stock(books))
         if dock_to_stock:
             target = lead_target(DOCK_TO_STOCK, position.site)
             contributions[target] = lead_contribution(_contributor(entity), target, dock_to_stock)
         views = (
             View(VIEW, entity, position),
-            exception_view(f"stock/{entity}", _exceptions(entity, position, receipts)),
+            exception_view(f"stock/{entity}", _exceptions(entity, position, balances)),
         )
         return Derived(views, contributions)
 
-    def withdrawn(self, entity: str, target: Target) -> msgspec.Struct:
-        """No dock-to-stock times remain for that site."""
-        return lead_contribution(_contributor(entity), target)
+    def _rewind(self, index: int) -> None:
+        """The movements from this one on are not as they were taken."""
+        if index >= self._taken:
+            return
+        kept = index // _CHECKPOINT
+        del self._checkpoints[kept + 1 :]
+        self._books = self._checkpoints[kept].copy()
+        self._taken = kept * _CHECKPOINT
+
+    def _catch_up(self) -> None:
+        while self._taken < len(self._moves):
+            self._books.take(self._moves[self._taken])
+            self._taken += 1
+            if self._taken % _CHECKPOINT == 0:
+                self._checkpoints.append(self._books.copy())
 
 
 class _Balance(NamedTuple):
@@ -89,120 +150,61 @@ def _contributor(entity: str) -> str:
     return f"stock/{entity}"
 
 
-def _in_order(facts: Mapping[str, Fact]) -> list[Movement]:
-    keyed = [
-        (fact.payload.occurred_at, fact.payload.kind, by_time(identity), fact.payload)
-        for identity, fact in facts.items()
-        if isinstance(fact.payload, Movement)
-    ]
-    keyed.sort(key=lambda entry: entry[:3])
-    return [entry[3] for entry in keyed]
-
-
-def _transits(facts: Mapping[str, Fact]) -> dict[str, InTransit]:
-    """What is known to come, by shipment, in the order of their names."""
-    return {
-        identity[1:]: fact.payload for identity, fact in sorted(facts.items()) if isinstance(fact.payload, InTransit)
-    }
-
-
-def _position(
-    entity: str, moves: list[Movement], transits: Mapping[str, InTransit]
-) -> tuple[StockPosition, list[_Balance]]:
+def _position(entity: str, unit: str, books: Books, balances: Iterable[_Balance], *, is_mixed: bool) -> StockPosition:
     site, _, item = entity.partition("|")
-    units = [move.unit for move in moves] + [transit.unit for transit in transits.values()]
-    unit = units[0] if units else ""
-    counted = [move for move in moves if move.unit == unit]
-    sums, on_hand, variance, negative_since, stockout_since = _fold(counted)
-    balances = [_balance(shipment, transit, counted) for shipment, transit in transits.items() if transit.unit == unit]
-    mismatch = sum(balance.mismatch for balance in balances)
-    reserved = sums["reserved"] - sums["released"]
-    quarantined = sums["quarantined"] - sums["restored"]
-    findings = {
-        "negative_stock": on_hand < 0,
-        "quantity_mismatch": any(balance.mismatch for balance in balances),
-        "unit_conflict": any(other != unit for other in units),
-    }
-    position = StockPosition(
+    mismatch = in_transit_now = 0
+    is_amiss = False
+    for balance in balances:
+        mismatch += balance.mismatch
+        in_transit_now += balance.in_transit
+        is_amiss = is_amiss or balance.mismatch != 0
+    reserved = books.sum("reserved") - books.sum("released")
+    quarantined = books.sum("quarantined") - books.sum("restored")
+    findings = {"negative_stock": books.on_hand < 0, "quantity_mismatch": is_amiss, "unit_conflict": is_mixed}
+    return StockPosition(
         site=site,
         item=item,
         unit=unit,
-        on_hand=on_hand,
+        on_hand=books.on_hand,
         reserved=reserved,
         quarantined=quarantined,
-        available=on_hand - reserved - quarantined,
-        in_transit=sum(balance.in_transit for balance in balances),
-        received=sums["received"],
-        returned=sums["returned"],
-        moved_in=sums["moved_in"],
-        adjusted=sums["adjusted"],
-        count_variance=variance,
-        shipped=sums["shipped"],
-        moved_out=sums["moved_out"],
-        scrapped=sums["scrapped"],
-        picked=sums["picked"],
-        packed=sums["packed"],
-        put_away=sums["put_away"],
+        available=books.on_hand - reserved - quarantined,
+        in_transit=in_transit_now,
+        received=books.sum("received"),
+        returned=books.sum("returned"),
+        moved_in=books.sum("moved_in"),
+        adjusted=books.sum("adjusted"),
+        count_variance=books.variance,
+        shipped=books.sum("shipped"),
+        moved_out=books.sum("moved_out"),
+        scrapped=books.sum("scrapped"),
+        picked=books.sum("picked"),
+        packed=books.sum("packed"),
+        put_away=books.sum("put_away"),
         mismatch=mismatch,
-        movements=len(moves),
-        last_movement_at=moves[-1].occurred_at if moves else None,
-        negative_since=negative_since,
-        stockout_since=stockout_since,
+        movements=books.movements,
+        last_movement_at=books.last_at,
+        negative_since=books.negative_since,
+        stockout_since=books.stockout_since,
         findings=tuple(finding for finding, found in findings.items() if found),
     )
-    return position, balances
 
 
-def _fold(moves: Iterable[Movement]) -> tuple[Counter[str], int, int, int | None, int | None]:
-    """Sums by kind, on hand, count variance, and since when on hand is below zero or zero."""
-    sums: Counter[str] = Counter()
-    on_hand = variance = 0
-    negative_since: int | None = None
-    stockout_since: int | None = None
-    for move in moves:
-        kind = KINDS[move.kind]
-        if kind == "counted":
-            variance += move.quantity - on_hand
-            on_hand = move.quantity
-        else:
-            sums[kind] += move.quantity
-            on_hand += _SIGN.get(kind, 0) * move.quantity
-        if on_hand >= 0:
-            negative_since = None
-        elif negative_since is None:
-            negative_since = move.occurred_at
-        if on_hand != 0:
-            stockout_since = None
-        elif stockout_since is None:
-            stockout_since = move.occurred_at
-    return sums, on_hand, variance, negative_since, stockout_since
-
-
-def _balance(shipment: str, transit: InTransit, moves: Iterable[Movement]) -> _Balance:
+def _balance(shipment: str, transit: InTransit, books: Books) -> _Balance:
     """Balance what was shipped with what is in transit, arrived (by receipts, else as delivered) or amiss."""
-    receipts = [move for move in moves if move.shipment_id == shipment and KINDS[move.kind] == "received"]
-    arrived = sum(move.quantity for move in receipts) if receipts else transit.delivered
+    receipt = books.receipts.get(shipment)
+    arrived, known_at = (receipt.quantity, receipt.last_at) if receipt else (transit.delivered, transit.delivered_at)
     open_rest = transit.shipped - arrived
-    known_at = max((move.occurred_at for move in receipts), default=transit.delivered_at)
     if transit.final or open_rest < 0:
         return _Balance(0, open_rest, known_at)
     return _Balance(open_rest, 0, known_at)
 
 
-def _dock_to_stock(moves: Iterable[Movement]) -> Iterable[tuple[int, int]]:
+def _dock_to_stock(books: Books) -> Iterable[tuple[int, int]]:
     """Of each receipt (by shipment, else by lot): from its first goods in to its last put away."""
-    receipts: dict[str, list[Movement]] = defaultdict(list)
-    for move in moves:
-        receipt = move.shipment_id or move.lot
-        if receipt is not None and KINDS[move.kind] in {"received", "put_away"}:
-            receipts[receipt].append(move)
-    for _, handled in sorted(receipts.items()):
-        came = [move for move in handled if KINDS[move.kind] == "received"]
-        stored = [move for move in handled if KINDS[move.kind] == "put_away"]
-        quantity = sum(move.quantity for move in came)
-        if came and stored and sum(move.quantity for move in stored) >= quantity:
-            finished = stored[-1].occurred_at
-            yield finished // DAY_MS, finished - came[0].occurred_at
+    for dock in books.docks.values():
+        if dock.first_at is not None and dock.last_at is not None and dock.stored >= dock.received:
+            yield dock.last_at // DAY_MS, dock.last_at - dock.first_at
 
 
 def _exceptions(entity: str, position: StockPosition, balances: Iterable[_Balance]) -> Iterable[ExceptionState]:

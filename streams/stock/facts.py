@@ -7,7 +7,7 @@ import msgspec
 from schemas.derived import Transit
 from schemas.event import Event
 from schemas.quantities import thousandths
-from schemas.times import to_ms
+from schemas.times import DAY_MS, to_ms
 from schemas.versions import event_version, identity
 from streams.facts import Fact, Statement
 
@@ -29,6 +29,9 @@ KINDS: Final = (
     "counted",
 )
 """Movements in the order in which those of one instant are taken: in before out, a count last."""
+
+
+_INDEX: Final = {kind: index for index, kind in enumerate(KINDS)}
 
 
 class Movement(msgspec.Struct, tag="m", array_like=True, frozen=True, gc=False):
@@ -56,21 +59,23 @@ Payload = Movement | InTransit
 
 
 def movement_statement(event: Event, raw: bytes) -> Statement:
-    """The fact that a warehouse event states."""
+    """The fact that a warehouse event states; its period is the day on which it happened."""
     movement: Any = event  # of WarehouseEvent: this agent reads one topic of events
+    occurred_at = to_ms(movement.occurred_at)
     kind = f"moved_{movement.direction}" if movement.type == "moved" else movement.type
     payload: Any = None
     if not movement.retracted:
         payload = Movement(
-            kind=KINDS.index(kind),
-            occurred_at=to_ms(movement.occurred_at),
+            kind=_INDEX[kind],
+            occurred_at=occurred_at,
             quantity=thousandths(movement.quantity),
             unit=movement.unit,
             shipment_id=movement.references.shipment_id,
             lot=movement.lot,
         )
     version = event_version(to_ms(movement.recorded_at), raw, retracted=movement.retracted)
-    return Statement(movement.entity_key(), identity(movement.source, movement.event_id), Fact(version, payload))
+    fact = Fact(version, payload, occurred_at // DAY_MS)
+    return Statement(movement.entity_key(), identity(movement.source, movement.event_id), fact)
 
 
 def in_transit(state: Transit) -> InTransit | None:

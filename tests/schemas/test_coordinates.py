@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.coordinates import ORIGIN_HEADER, Coordinate, Origin, origin_of
+from schemas.coordinates import MARK_HEADER, ORIGIN_HEADER, Coordinate, Mark, Origin, marks_of, origin_of
 
 WHERE = Coordinate(3, "supplier.events", 1, 42)
 ORIGIN = Origin(WHERE, 1_700_000_000_000, "store-7")
@@ -19,22 +19,34 @@ def test_an_origin_comes_back_from_its_header(
     epoch: int, topic: str, partition: int, offset: int, appended_at: int
 ) -> None:
     origin = Origin(Coordinate(epoch, topic, partition, offset), appended_at, "s")
-    assert origin_of([("trace", b"1"), origin.header()], appended_at) == origin
+    assert origin_of([("trace", b"1"), origin.header()], appended_at, topic) == origin
 
 
 def test_a_record_without_the_header_is_no_replay() -> None:
-    assert origin_of([], 0) is None
-    assert origin_of([("trace", b"x")], 0) is None
+    assert origin_of([], 0, "t") is None
+    assert origin_of([("trace", b"x")], 0, "t") is None
 
 
 def test_an_append_time_later_than_the_records_own_is_not_believed() -> None:
-    assert origin_of([ORIGIN.header()], ORIGIN.appended_at) == ORIGIN
-    assert origin_of([ORIGIN.header()], ORIGIN.appended_at - 1) is None
+    assert origin_of([ORIGIN.header()], ORIGIN.appended_at, WHERE.topic) == ORIGIN
+    assert origin_of([ORIGIN.header()], ORIGIN.appended_at - 1, WHERE.topic) is None
 
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"a/b/c/d/e/f", b"1/t/2/3/4", b"1/t/2/3/4/s/6", b"\xff"])
 def test_a_header_that_does_not_parse_is_passed_over(value: bytes) -> None:
-    assert origin_of([(ORIGIN_HEADER, value)], 2**60) is None
+    assert origin_of([(ORIGIN_HEADER, value)], 2**60, "t") is None
+
+
+def test_an_origin_in_another_topic_or_beyond_what_kafka_counts_is_passed_over() -> None:
+    assert origin_of([ORIGIN.header()], 2**60, "shipment.events") is None
+    far = Origin(Coordinate(1, WHERE.topic, 0, 2**63), 5, "s")
+    assert origin_of([far.header()], 2**60, WHERE.topic) is None
+
+
+def test_marks_come_back_from_their_headers() -> None:
+    begin, end = Mark(begins=True, load="a/b"), Mark(begins=False, load="a/b")
+    assert marks_of([("trace", b"x"), begin.header(), end.header()]) == (begin, end)
+    assert marks_of([(MARK_HEADER, b"begin"), (MARK_HEADER, b"middle/x"), (MARK_HEADER, b"\xff")]) == ()
 
 
 def test_coordinates_sort_by_epoch_then_topic_partition_and_offset() -> None:

@@ -27,6 +27,7 @@ STATEMENTS = {
 }
 
 _ODD_VALUES: tuple[Any, ...] = (
+    123456789012.12346, 40.371035, "123456789012.123457", "0E-20", "1E-20",
     None, True, 0, -1, 1, 1.0, 1.5, 0.001, 0.0001, 12.0005, 1e3, 1e12, 999_999_999_999.999, 10**15, "", " ", "x",
     "12.5", "1e3", "NaN", "Infinity", "-0", " 1", "1_000", "12.0000", "pcs", "p cs", "EUR", "eur", "EUR\n", "acme:4711",
     "12345678", "acme:", ":4711", "a|b", "a>b", "tab\there", "line\n", "del\x7f", "x" * 201, "\u0661\u0662", [], {},
@@ -96,6 +97,31 @@ def test_an_event_with_any_field_spoiled_is_never_read_otherwise(data: st.DataOb
     else:
         place["more"] = value
     agree(event_types()[kind].topic, json.dumps(spoiled, ensure_ascii=data.draw(st.booleans())).encode())
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "123456789012.123457",
+        "999999999999.999999",
+        "12345678.123456",
+        "1200000000000000000000000000000001e-32",
+        "15000e-4",
+        "1.50",
+        "9.0",
+        "1e2",
+        "-0.0",
+        "-90.000001",
+        "89.999999",
+    ],
+)
+def test_a_number_is_read_as_the_float_that_the_contract_takes_it_for(number: str) -> None:
+    for kind, example in EXAMPLES.items():
+        for place, name in _places(json.loads(json.dumps(example))):
+            value = place[name]
+            if isinstance(value, int | float) or name in {"quantity", "unit_cost", "latitude", "temperature"}:
+                told = json.dumps(example).replace(json.dumps({name: value})[1:-1], f'"{name}": {number}')
+                agree(event_types()[kind].topic, told.encode())
 
 
 def _places(document: Any) -> Any:

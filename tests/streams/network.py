@@ -22,6 +22,7 @@ from schemas.derived import (
     DeadLetter,
     ExceptionSet,
     ExceptionState,
+    LateRecord,
     LeadStats,
     OrderStatus,
     Published,
@@ -33,8 +34,9 @@ from schemas.times import DAY_MS, to_ms
 from schemas.topics import of_kind
 from schemas.wire import Rejection, read
 from streams import agent as agents
-from streams.agent import Agent
+from streams.agent import Agent, Rules
 from streams.agents import DERIVATIONS
+from streams.clock import Clock
 from streams.facts import CONTRIBUTION_MARK
 from streams.rows import Codec
 from streams.sending import Record, Sender, partition_of
@@ -69,7 +71,8 @@ class FetchedRecord:
     key: bytes
     value: bytes | None
     timestamp: int = ARRIVAL
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_type: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ class Wire(Sender):
             if self.fuse == 0:
                 raise Crash
             self.fuse -= 1
-        return self._network.append(place, record.key, record.value)
+        return self._network.append(place, record.key, record.value, headers=tuple(record.headers))
 
 
 class _Steps:
@@ -175,11 +178,16 @@ class _Steps:
 class Network:
     """Topics, agents, and how far each has read. `chaos`: where all that is left to chance comes from.
 
-    Without chaos nothing is repeated, shuffled or rebalanced.
+    Without chaos nothing is repeated, shuffled or rebalanced. `horizon` in ms, wide enough that nothing closes;
+    `now`: what time it is for ticks (ms).
     """
 
     partitions: int = 2
     chaos: Random | None = None
+    horizon: int = 500 * DAY_MS
+    stub_days: int = 400
+    most_facts: int = 1_000_000
+    now: int = ARRIVAL
     topics: dict[Place, list[FetchedRecord]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
     writes: list[int] = field(default_factory=list)
@@ -192,18 +200,44 @@ class Network:
         self._wire = Wire(self)
         self._start()
 
-    def append(self, place: Place, key: bytes, value: bytes | None) -> int:
-        """Append to a partition; the offset."""
+    def append(
+        self,
+        place: Place,
+        key: bytes,
+        value: bytes | None,
+        at: int = ARRIVAL,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
+        """Append to a partition at this moment (ms); the offset."""
         log = self.topics[place]
-        log.append(FetchedRecord(place.topic, place.partition, len(log), key, value))
+        log.append(FetchedRecord(place.topic, place.partition, len(log), key, value, at, headers))
         return len(log) - 1
 
-    def feed(self, records: Iterable[tuple[str, bytes]]) -> None:
-        """Append raw records as publishers do: each to the partition of its entity (unreadable ones: of its topic)."""
+    def feed(
+        self,
+        records: Iterable[tuple[str, bytes]],
+        at: int = ARRIVAL,
+        *,
+        astray: bool = False,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Append raw records as publishers do: each to the partition of its entity (unreadable ones: of its topic).
+
+        `astray`: to the next partition instead, as a producer with another partitioner may.
+        """
         for topic, raw in records:
             event = read(topic, raw, ARRIVAL)
             key = (topic if isinstance(event, Rejection) else event.entity_key()).encode()
-            self.append(Place(topic, partition_of(key, self.partitions)), key, raw)
+            number = (partition_of(key, self.partitions) + astray) % self.partitions
+            self.append(Place(topic, number), key, raw, at, headers)
+
+    def tick(self, now: int) -> int:
+        """Let it be this late (ms); how many deadlines passed."""
+        self.now = now
+        for place in self._inputs():
+            self._readers[place.topic].assigned({place.partition})
+        with patch.object(agents, "recover", self._recover):
+            return sum(_finish(agent.tick()) for agent in {id(one): one for one in self._readers.values()}.values())
 
     def run(self, fuses: Iterable[int | None] = (), most: int = 1_000) -> None:
         """Process until nothing is left. Each batch takes the next fuse; one that is no None ends the process.
@@ -264,9 +298,9 @@ class Network:
         found: dict[tuple[str, str, str], Any] = {}
         for derivation in DERIVATIONS:
             rules = derivation()
-            codec = Codec(rules.payload)
             for number in range(self.partitions):
-                partition = self._recovered(f"{rules.name}.facts", number, codec)
+                partition = Partition(rules, Codec(rules.payload, rules.base), Clock(self.horizon))
+                self._recovered(f"{rules.name}.facts", number, partition)
                 for entity, known in partition.entities.items():
                     for identity, fact in known.facts.items():
                         told_by_agent = identity.startswith(CONTRIBUTION_MARK)
@@ -293,6 +327,16 @@ class Network:
         decode = msgspec.json.Decoder(DeadLetter).decode
         return list({decode(record.value or b""): None for record in self._records({"dead.letters"})})
 
+    def late(self) -> list[LateRecord]:
+        """All late records, repeated ones once."""
+        decode = msgspec.json.Decoder(LateRecord).decode
+        return list({decode(record.value or b""): None for record in self._records({"late.records"})})
+
+    def partition(self, agent: str, number: int) -> Partition:
+        """A partition as its agent holds it in memory."""
+        (found,) = {id(one): one for one in self._readers.values() if one.derivation.name == agent}.values()
+        return found._partitions[number]
+
     def is_repeated(self) -> bool:
         """Whether chance has it that this is sent twice."""
         return self.chaos is not None and self.chaos.random() < 0.1
@@ -305,7 +349,15 @@ class Network:
         return listed
 
     def _start(self) -> None:
-        running = [Agent(derivation(), _Steps(self._wire), "nowhere", EPOCH) for derivation in DERIVATIONS]
+        rules = Rules(
+            EPOCH,
+            self.horizon,
+            stub_days=self.stub_days,
+            most_facts=self.most_facts,
+            now=lambda: self.now,
+            partitions=self.partitions,
+        )
+        running = [Agent(derivation(), _Steps(self._wire), "nowhere", rules) for derivation in DERIVATIONS]
         self._readers = {topic: agent for agent in running for topic in agent.inputs}
 
     def _inputs(self) -> list[Place]:
@@ -316,20 +368,23 @@ class Network:
             if place.topic in topics:
                 yield from self.topics[place]
 
-    async def _recover(self, _: str, changelog: str, number: int, codec: Codec, __: object) -> Partition:
-        return self._recovered(changelog, number, codec)
+    async def _recover(self, _: str, changelog: str, number: int, partition: Partition, inputs: Iterable[str]) -> None:
+        self._recovered(changelog, number, partition)
+        for topic in inputs:
+            end = len(self.topics[Place(topic, number)])
+            if self.committed[Place(topic, number)] < end:
+                partition.goals[topic] = end
 
-    def _recovered(self, changelog: str, number: int, codec: Codec) -> Partition:
-        """The partition as its changelog tells, some of it compacted, in any order, with repetitions."""
+    def _recovered(self, changelog: str, number: int, partition: Partition) -> None:
+        """Fill a partition with what its changelog tells, some of it compacted, in any order, with repetitions."""
         rows: Sequence[FetchedRecord] = self.topics[Place(changelog, number)]
         if self.chaos is not None:
             last = {row.key: row.offset for row in rows}
             rows = [row for row in rows if row.offset == last[row.key] or self.chaos.random() < 0.7]
             rows = self.shuffled([*rows, *(row for row in rows if self.chaos.random() < 0.3)])
-        partition = Partition()
         for row in rows:
-            partition.recover(row.key, row.value, row.offset, codec)
-        return partition
+            partition.recover(row.key, row.value, row.offset, row.timestamp)
+        partition.recovered()
 
 
 def play(*records: tuple[str, bytes]) -> Views:
@@ -357,11 +412,11 @@ def _nothing(topic: str, key: str) -> bytes:
     return next(encode(view.state) for view in views if (view.topic, view.key) == (topic, key))
 
 
-def _finish(work: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine that never has to wait."""
+def _finish(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never has to wait; what it returns."""
     try:
         work.send(None)
-    except StopIteration:
-        return
+    except StopIteration as done:
+        return done.value
     work.close()
     raise AssertionError("the agent waits for something that is not in this network")

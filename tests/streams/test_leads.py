@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 import pytest
@@ -14,7 +14,7 @@ from schemas.derived import LeadStats, LeadTime, LeadWindow
 from schemas.times import HOUR_MS
 from schemas.versions import Version
 from streams.facts import Fact, contributor_identity, merge
-from streams.leads.derive import RECENT_DAYS, LeadTimes, lead_contribution, lead_key, lead_target, statistic
+from streams.leads.derive import RECENT_DAYS, LeadTimes, lead_contribution, lead_key, lead_target
 
 ROUTE = "transit|NBO>BER"
 ROUNDING = 0.5
@@ -26,6 +26,13 @@ _observations = st.tuples(st.integers(19_900, 20_100), _durations)
 
 def derived(facts: Mapping[str, Fact]) -> LeadStats:
     (view,) = LeadTimes().derive(ROUTE, facts).views
+    assert isinstance(view.state, LeadStats)
+    return view.state
+
+
+def statistic(entity: str, observations: Iterable[tuple[int, int]]) -> LeadStats:
+    """The statistic of one contributor's observations."""
+    (view,) = LeadTimes().derive(entity, {contributor_identity("a"): fact(1, *observations)}).views
     assert isinstance(view.state, LeadStats)
     return view.state
 
@@ -130,3 +137,19 @@ def test_measure_and_route_are_told_apart_also_where_items_hold_the_separator() 
     assert said == LeadTime("order/PO-1", "order_to_delivery", "Acme Ltd|acme:a|b>c", ((1, 9), (2, 5)))
     stat = statistic(lead_key(said.measure, said.route), said.observations)
     assert (stat.measure, stat.route) == ("order_to_delivery", "Acme Ltd|acme:a|b>c")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(_observations, max_size=3)), min_size=1, max_size=25), st.data())
+def test_a_statistic_kept_up_to_date_is_the_one_derived_from_all_facts(
+    told: list[tuple[int, list[tuple[int, int]]]], data: st.DataObject
+) -> None:
+    running = LeadTimes().running({}, None)
+    facts: dict[str, Fact] = {}
+    for place, (who, observations) in enumerate(told):
+        identity = contributor_identity(str(who))
+        fresh = fact(place, *observations)
+        running.replace(identity, facts.get(identity), fresh)
+        facts[identity] = fresh
+        if data.draw(st.booleans()):
+            assert running.derive(ROUTE) == LeadTimes().derive(ROUTE, facts)
+    assert running.derive(ROUTE) == LeadTimes().derive(ROUTE, facts)

@@ -1,12 +1,13 @@
 """Whatever the order, the repetitions, the batches and the crashes: the same facts, the same views."""
 
+import json
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.wire import Rejection, read
-from tests.streams.network import ARRIVAL, Network, play
+from tests.streams.network import ARRIVAL, CONTRIBUTIONS, VIEWS, FetchedRecord, Network, play
 from tests.streams.oracle import expected
 from tests.streams.outcomes import outcomes
 from tests.streams.strategies import UNREADABLE, histories
@@ -115,7 +116,7 @@ def test_the_number_of_partitions_changes_nothing() -> None:
     assert found[0] == found[1] == found[2]
 
 
-def test_a_record_read_again_is_published_again_under_the_same_version() -> None:
+def test_a_record_read_again_is_published_again_in_the_same_words() -> None:
     network = Network()
     network.feed(STORY)
     network.run()
@@ -127,10 +128,16 @@ def test_a_record_read_again_is_published_again_under_the_same_version() -> None
     assert any(len(log) > len(before.get(place, [])) for place, log in network.topics.items())
     for place, log in network.topics.items():
         if place.topic.endswith(".facts"):
-            assert log == before[place], "a repeated fact writes nothing"
-        elif place.topic != "dead.letters":
-            known = {(record.key, record.value) for record in before[place]}
-            assert {(record.key, record.value) for record in log} == known
+            fresh = [row for row in log[len(before[place]) :] if b"\x00f\x01" not in row.key]
+            assert fresh == [], "a repeated event writes nothing"
+        elif place.topic in VIEWS | CONTRIBUTIONS:
+            assert _latest_states(log) == _latest_states(before[place])
+
+
+def _latest_states(log: list[FetchedRecord]) -> dict[tuple[bytes, str], object]:
+    """Of each key (and contributor) the last state, without its version."""
+    states = ((record.key, json.loads(record.value or b"{}")["state"]) for record in log)
+    return {(key, state.get("contributor", "")): state for key, state in states}
 
 
 @settings(_unhurried, max_examples=30)

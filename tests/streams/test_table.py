@@ -1,14 +1,18 @@
-"""The fact table: merging is a join, and a batch leaves no trace before it is taken."""
+"""The fact table: merging is a join, and what it writes brings it back."""
 
-import copy
+from collections.abc import Iterable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.times import DAY_MS
 from schemas.versions import Version
-from streams.facts import Entity, Fact, Statement, Target, live, merge
+from streams.clock import Clock
+from streams.facts import Fact, Statement, Target, live, merge
+from streams.leads.derive import LeadTimes
+from streams.reading import Entry
 from streams.rows import Codec
-from streams.table import Partition, Scratch
+from streams.table import Changes, Partition
 
 CODEC = Codec(int)
 
@@ -53,12 +57,20 @@ def test_live_facts_are_in_the_order_they_were_said_and_not_in_that_of_arrival(f
     assert all(fact.payload is not None for _, fact in live(facts))
 
 
-def through(partition: Partition, statements: list[Statement], first_offset: int = 0) -> Scratch:
-    """Merge and take a batch, as if its rows had been acknowledged from this offset on."""
-    scratch = partition.merge(statements, CODEC)
-    offsets = dict(zip(scratch.row_entities, range(first_offset, first_offset + len(scratch.rows)), strict=True))
-    partition.take(scratch, offsets)
-    return scratch
+def table() -> Partition:
+    return Partition(LeadTimes(), CODEC, Clock(7 * DAY_MS), epoch=7)
+
+
+def entries(statements: Iterable[Statement]) -> list[Entry]:
+    return [Entry(1, said, None, 1) for said in statements]
+
+
+def through(partition: Partition, statements: Iterable[Statement], first_offset: int = 0) -> Changes:
+    """Merge a batch, as if its rows had been acknowledged from this offset on."""
+    changes = Changes()
+    partition.merge(entries(statements), changes)
+    partition.wrote(changes, range(first_offset, first_offset + len(changes.rows)))
+    return changes
 
 
 def content(partition: Partition) -> dict[str, dict[str, Fact]]:
@@ -69,11 +81,11 @@ def content(partition: Partition) -> dict[str, dict[str, Fact]]:
 def test_order_repetition_and_batches_end_in_the_same_partition(
     statements: list[Statement], data: st.DataObject
 ) -> None:
-    at_once = Partition()
+    at_once = table()
     through(at_once, statements)
     shuffled = data.draw(st.permutations(statements + statements[:3]))
     cut = data.draw(st.integers(0, len(shuffled)))
-    in_two = Partition()
+    in_two = table()
     through(in_two, shuffled[:cut])
     through(in_two, shuffled[cut:], 100)
     assert content(in_two) == content(at_once)
@@ -81,53 +93,37 @@ def test_order_repetition_and_batches_end_in_the_same_partition(
 
 @given(_statements)
 def test_a_repeated_batch_writes_nothing_and_touches_the_same_entities(statements: list[Statement]) -> None:
-    partition = Partition()
+    partition = table()
     first = through(partition, statements)
-    again = partition.merge(statements, CODEC)
+    again = through(partition, statements)
     assert (again.rows, again.accepted, again.repeated) == ([], 0, len(statements))
-    assert again.facts.keys() == first.facts.keys()
+    assert again.touched.keys() == first.touched.keys()
 
 
 @given(_statements)
-def test_of_one_event_in_one_batch_only_the_newest_statement_is_written(statements: list[Statement]) -> None:
-    scratch = Partition().merge(statements, CODEC)
-    assert len(scratch.rows) == len({row.key for row in scratch.rows})
-    for entity, facts in scratch.facts.items():
-        for name, fact in facts.items():
-            told = [said.fact for said in statements if (said.entity, said.identity) == (entity, name)]
-            assert fact.version == max(one.version for one in told)
-
-
-@given(_statements, _statements, _targets)
-def test_a_scratch_leaves_no_trace_before_it_is_taken(
-    before: list[Statement], batch: list[Statement], targets: list[Target]
+def test_each_accepted_statement_is_one_row_and_of_one_event_the_newest_is_written_last(
+    statements: list[Statement],
 ) -> None:
-    partition = Partition()
-    through(partition, before)
-    untouched = copy.deepcopy(partition)
-    scratch = partition.merge(batch, CODEC)
-    for entity in scratch.facts:
-        partition.facts(entity, scratch)
-        partition.address(entity, targets, scratch, CODEC)
-    assert partition == untouched
-    partition.take(scratch, {entity: 900 for entity in scratch.facts if scratch.row_entities.count(entity)})
-    for entity in scratch.facts:
-        assert partition.facts(entity, Scratch()) == merge(untouched.facts(entity, Scratch()), scratch.facts[entity])
+    changes = through(table(), statements)
+    assert len(changes.rows) == changes.accepted
+    last = {row.key: row for row in changes.rows}
+    for entity, name in {said[:2] for said in statements}:
+        newest = max((said.fact for said in statements if said[:2] == (entity, name)), key=lambda one: one.version)
+        row = CODEC.fact(entity, name, newest)
+        assert last[row.key] == row
 
 
 @given(_targets, _targets)
 def test_an_entity_remembers_all_it_has_ever_addressed(first: list[Target], second: list[Target]) -> None:
-    partition = Partition()
-    everything: tuple[Target, ...] = ()
-    for place, addressed in enumerate((first, second)):
-        said = Statement("A", f"s\x00{place}", Fact(Version(place, 0, b""), 1))
-        scratch = partition.merge([said], CODEC)
-        everything = partition.address("A", addressed, scratch, CODEC)
-        partition.take(scratch, {"A": place})
-    assert everything == tuple(sorted({*first, *second}))
-    scratch = partition.merge([said], CODEC)
-    assert partition.address("A", [], scratch, CODEC) == everything
-    assert scratch.rows == []
+    partition = table()
+    through(partition, [Statement("A", "s\x001", Fact(Version(1, 0, b""), 1))])
+    entity = partition.entities["A"]
+    for addressed in (first, second):
+        partition.address("A", entity, addressed, Changes())
+    assert entity.targets == tuple(sorted({*first, *second}))
+    changes = Changes()
+    partition.address("A", entity, [*first, *second], changes)
+    assert changes.rows == []
 
 
 @settings(max_examples=200)
@@ -135,31 +131,33 @@ def test_an_entity_remembers_all_it_has_ever_addressed(first: list[Target], seco
 def test_recovery_brings_back_what_was_in_memory_in_any_order_of_the_rows(
     statements: list[Statement], targets: list[Target], data: st.DataObject
 ) -> None:
-    memory = Partition(epoch=7)
+    memory = table()
     log = [CODEC.header(7)]
     for number in range(0, len(statements), 4):
-        scratch = memory.merge(statements[number : number + 4], CODEC)
-        for entity in scratch.facts:
-            memory.address(entity, targets[: number // 4 + 1], scratch, CODEC)
-        offsets = dict(zip(scratch.row_entities, range(len(log), len(log) + len(scratch.rows)), strict=True))
-        log.extend(scratch.rows)
-        memory.take(scratch, offsets)
+        changes = Changes()
+        memory.merge(entries(statements[number : number + 4]), changes)
+        for name, entity in changes.touched.items():
+            memory.address(name, entity, targets[: number // 4 + 1], changes)
+        memory.wrote(changes, range(len(log), len(log) + len(changes.rows)))
+        log.extend(changes.rows)
     rows = list(enumerate(log))
     repeated = rows + data.draw(st.lists(st.sampled_from(rows), max_size=5))
-    recovered = Partition()
+    recovered = table()
+    recovered.epoch = None
     for offset, row in data.draw(st.permutations(repeated)):
-        recovered.recover(row.key, row.value, offset, CODEC)
+        recovered.recover(row.key, row.value, offset, 1)
+    recovered.recovered()
     assert recovered == memory
 
 
 def test_a_removed_row_says_nothing() -> None:
-    partition = Partition()
-    partition.recover(b"A\x00fs\x001", None, 5, CODEC)
-    assert partition == Partition()
+    partition = table()
+    partition.recover(b"A\x00fs\x001", None, 5, 1)
+    assert partition == table()
 
 
 def test_an_older_batch_never_lowers_an_entitys_version() -> None:
-    partition = Partition(entities={"A": Entity(offset=10)})
-    partition.take(Scratch(), {"A": 3})
-    assert partition.version_offset("A") == 10
-    assert partition.version_offset("unknown") == -1
+    partition = table()
+    through(partition, [Statement("A", "s\x001", Fact(Version(1, 0, b""), 1))], 10)
+    through(partition, [Statement("A", "s\x002", Fact(Version(1, 0, b""), 1))], 3)
+    assert partition.entities["A"].offset == 10
