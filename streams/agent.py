@@ -169,7 +169,10 @@ class Agent:
                 if number in self._revoked:
                     continue
                 partition = await self._ready(number)
-                partition.examine(_EXAMINED)
+                examined = partition.examine(_EXAMINED)
+                if examined:
+                    async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
+                        await sender.send(self._all_told(partition, examined))
                 while partition.is_caught_up and (due := partition.due(now)):
                     passed += len(due)
                     entries = [
@@ -208,9 +211,7 @@ class Agent:
         await self._write(sender, number, partition, changes)
         self._passed(self.derivation.name, 3)
         # 4. What others see, acknowledged.
-        outgoing = [
-            record for name, result in derived.items() for record in self._told(name, partition.entities[name], result)
-        ]
+        outgoing = self._all_told(partition, derived)
         outgoing.extend(self._late_record(entry, reason) for entry, reason in changes.late)
         await sender.send(outgoing)
         self._passed(self.derivation.name, 4)
@@ -267,6 +268,10 @@ class Agent:
             written = await sender.send_to(self.changelog, number, rows)
             partition.wrote(changes, written if headed else written[1:])
         partition.epoch = self._epoch
+
+    def _all_told(self, partition: Partition, derived: Mapping[str, Derived]) -> list[tuple[str, Record]]:
+        told = (self._told(name, partition.entities[name], result) for name, result in derived.items())
+        return [record for records in told for record in records]
 
     def _told(self, name: str, entity: Entity, result: Derived) -> Iterable[tuple[str, Record]]:
         """What is told of an entity, except what this process has told in the same words before.

@@ -28,6 +28,7 @@ class Entity:
     offset: int = -1
     base: Any = None
     base_day: int = NEVER
+    folded_on: int = 0
     remembered: dict[str, tuple[Version, int]] | None = None
     closed_at: int | None = None
     touched_at: int = 0

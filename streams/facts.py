@@ -27,7 +27,8 @@ class TimePassed(msgspec.Struct, tag="w", array_like=True, frozen=True, gc=False
 class Fact(NamedTuple):
     """One statement of one event: its version, and what of it is derived from. Retracted: no payload.
 
-    `period`: the day of occurred_at (days since 1970-01-01, UTC) where the agent's periods close, otherwise 0.
+    `period`: the day of occurred_at (days since 1970-01-01, UTC) where the agent's periods close; when it was appended
+    (ms) where its entities close as a whole; otherwise 0.
     """
 
     version: Version

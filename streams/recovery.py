@@ -49,7 +49,7 @@ async def recover(bootstrap: str, changelog: str, number: int, partition: Partit
         while await consumer.position(place) < end:
             for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 for record in records:
-                    partition.recover(record.key, record.value, record.offset, record.timestamp)
+                    partition.recover(record.key, record.value, record.offset)
         committed = {source: await consumer.committed(source) or 0 for source in sources}
         if partition.epoch is None:
             _refuse_loss(changelog, committed)

@@ -7,7 +7,7 @@ number, so that a value of a newer version is refused and never misread.
     clock    key `NUL c`            [format, changes, now, closed day, [[load, begun], ...]]
     fact     key `ENTITY NUL f ID`  [format, major, minor, content, payload or nil, period]
     targets  key `ENTITY NUL t`     [format, [[topic, key], ...]]
-    base     key `ENTITY NUL b`     [format, day, what the facts of all days up to it have become]
+    base     key `ENTITY NUL b`     [format, day, day of folding, what the facts of all days up to it have become]
     stub     key `ENTITY NUL s`     [format, clock when it closed]
 """
 
@@ -67,10 +67,11 @@ class TargetsRow(NamedTuple):
 
 
 class BaseRow(NamedTuple):
-    """What an entity's facts of all days up to `day` have become, as read back."""
+    """What an entity's facts of all days up to `day` have become, as read back; `folded_on`: the clock's day then."""
 
     entity: str
     day: int
+    folded_on: int
     base: Any
 
 
@@ -90,7 +91,7 @@ class Codec:
         self._targets = msgspec.msgpack.Decoder(tuple[int, tuple[tuple[str, str], ...]])
         self._header = msgspec.msgpack.Decoder(tuple[int, int])
         self._clock = msgspec.msgpack.Decoder(tuple[int, int, int, int, tuple[tuple[str, int], ...]])
-        self._base = msgspec.msgpack.Decoder(tuple[int, int, base])
+        self._base = msgspec.msgpack.Decoder(tuple[int, int, int, base])
         self._stub = msgspec.msgpack.Decoder(tuple[int, int])
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -116,9 +117,9 @@ class Codec:
         """The row of a partition's clock."""
         return Row(CLOCK_KEY, self._encode((FORMAT, *state)))
 
-    def base(self, entity: str, day: int, base: Any) -> Row:
+    def base(self, entity: str, day: int, folded_on: int, base: Any) -> Row:
         """The row of an entity's base."""
-        return Row(entity.encode() + _BASE, self._encode((FORMAT, day, base)))
+        return Row(entity.encode() + _BASE, self._encode((FORMAT, day, folded_on, base)))
 
     def stub(self, entity: str, closed_at: int) -> Row:
         """The row of an entity that has closed."""

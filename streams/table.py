@@ -113,6 +113,8 @@ class Partition:
         name, identity, fact = entry.statement
         if entity is None:
             entity = self.entities[name] = Entity()
+        if self.rules.stubs:
+            fact = fact._replace(period=entry.appended_at)
         changes.accepted += 1
         self.held += known is None
         entity.facts[identity] = fact
@@ -264,7 +266,8 @@ class Partition:
         self.held -= len(facts)
         self._forget[today + REMEMBER_DAYS].add(name)
         entity.running = None
-        changes.write(name, self.codec.base(name, closed, entity.base))
+        entity.folded_on = today
+        changes.write(name, self.codec.base(name, closed, today, entity.base))
 
     def _become_stub(self, name: str, entity: Entity) -> None:
         entity.running = entity.told = entity.deadline = None
@@ -304,28 +307,27 @@ class Partition:
 
     # Bringing it back.
 
-    def recover(self, key: bytes, value: bytes | None, offset: int, written_at: int) -> None:
+    def recover(self, key: bytes, value: bytes | None, offset: int) -> None:
         """Merge one changelog record that is read back; the greater version wins, in any order."""
         if value is None:
             return
         row = self.codec.read(key, value)
         if type(row) is FactRow:
             name, identity, fact = row
-            entity = self._entity(name, offset, written_at)
+            entity = self._entity(name, offset)
             self._recover_fact(entity, identity, fact)
         elif isinstance(row, Header):
             self.epoch = row.epoch
         elif isinstance(row, ClockState):
             self.clock.recover(row)
         else:
-            self._recover_entity(self._entity(row.entity, offset, written_at), row)
+            self._recover_entity(self._entity(row.entity, offset), row)
 
-    def _entity(self, name: str, offset: int, written_at: int) -> Entity:
+    def _entity(self, name: str, offset: int) -> Entity:
         entity = self.entities.get(name)
         if entity is None:
             entity = self.entities[name] = Entity()
         entity.offset = max(entity.offset, offset)
-        entity.touched_at = max(entity.touched_at, written_at)
         return entity
 
     @staticmethod
@@ -353,7 +355,7 @@ class Partition:
             entity.closed_at = max(entity.closed_at or 0, row.closed_at)
             _leave_residue(entity)
         elif isinstance(row, BaseRow) and row.day > entity.base_day:
-            entity.base, entity.base_day = row.base, row.day
+            entity.base, entity.base_day, entity.folded_on = row.base, row.day, row.folded_on
             for identity in [name for name, fact in entity.facts.items() if _is_closed(name, fact, row.day)]:
                 entity.remember(identity, entity.facts.pop(identity).version)
 
@@ -361,7 +363,7 @@ class Partition:
         """All rows have been read: set up what follows from them."""
         for name, entity in self.entities.items():
             self.held += len(entity.facts)
-            day = (entity.closed_at or entity.touched_at) // DAY_MS
+            day = entity.folded_on if entity.closed_at is None else entity.closed_at // DAY_MS
             if entity.remembered:
                 entity.remembered = {identity: (version, day) for identity, (version, _) in entity.remembered.items()}
                 self._forget[day + REMEMBER_DAYS].add(name)
@@ -372,15 +374,26 @@ class Partition:
                     if not identity.startswith(CONTRIBUTION_MARK):
                         self._days[fact.period].add(name)
         if self.rules.stubs:
-            self.unexamined = [name for name, entity in self.entities.items() if entity.closed_at is None]
+            self.unexamined = list(self.names())
+            for entity in self.entities.values():
+                entity.touched_at = max((fact.period for fact in entity.facts.values()), default=0)
 
-    def examine(self, most: int) -> None:
-        """Look at entities that were read back: which are finished, and what their deadlines are."""
+    def examine(self, most: int) -> dict[str, Derived]:
+        """Look at entities that were read back: which are finished, and what their deadlines are.
+
+        Returned are those whose deadline passed once: a crash may have kept what followed from being published, and
+        no record of a source will be read again for it.
+        """
+        found: dict[str, Derived] = {}
         for _ in range(min(most, len(self.unexamined))):
             name = self.unexamined.pop()
             entity = self.entities.get(name)
-            if entity is not None and entity.finished is None and entity.closed_at is None:
-                self.derive(name, entity)
+            if entity is None or entity.closed_at is not None or (entity.finished is not None and entity.told):
+                continue
+            derived = self.derive(name, entity)
+            if PASSED in entity.facts:
+                found[name] = derived
+        return found
 
     def names(self) -> Iterator[str]:
         """All entities that have not closed."""

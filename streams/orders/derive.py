@@ -7,7 +7,7 @@ delivery is observed per line, for the route supplier|item.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,9 +16,9 @@ from schemas.derived import Delivery, DeliveryLine, OrderLineState, OrderStatus
 from schemas.event import Event
 from schemas.times import DAY_MS
 from streams.derivation import Derived, Running, View
-from streams.facts import CONTRIBUTION_MARK, Fact, Statement, Target, by_time
+from streams.facts import CONTRIBUTION_MARK, Fact, Statement, Target
 from streams.leads.derive import Observation, lead_contribution, lead_target
-from streams.orders.facts import STEPS, DeliveryFact, OrderFact, Payload, delivery_fact, order_statement
+from streams.orders.facts import CLOSED, DeliveryFact, OrderFact, Payload, delivery_fact, order_statement
 from streams.orders.lines import OpenLine, fold_lines
 
 VIEW: Final = "order.status"
@@ -71,91 +71,123 @@ def _contributor(entity: str) -> str:
 
 def _in_order(facts: Mapping[str, Fact]) -> list[OrderFact]:
     """Placed first, since the rest speaks of what was placed; then by time, step and identity."""
+    # An identity stands once, so the facts themselves are never compared.
     keyed = [
-        (fact.payload.step > 0, fact.payload.occurred_at, fact.payload.step, by_time(identity), fact.payload)
+        (fact.payload.step > 0, fact.payload.occurred_at, fact.payload.step, identity, fact.payload)
         for identity, fact in facts.items()
         if isinstance(fact.payload, OrderFact)
     ]
-    keyed.sort(key=lambda entry: entry[:4])
+    keyed.sort()
     return [entry[4] for entry in keyed]
 
 
-def _deliveries(facts: Mapping[str, Fact]) -> dict[str, DeliveryFact]:
-    """What each shipment tells, by its id, in the order of the ids."""
-    return {
-        identity.removeprefix(CONTRIBUTION_MARK): fact.payload
-        for identity, fact in sorted(facts.items())
+def _deliveries(facts: Mapping[str, Fact]) -> list[tuple[str, DeliveryFact]]:
+    """What each shipment tells, with its id, in the order of the ids."""
+    found = [
+        (identity.removeprefix(CONTRIBUTION_MARK), fact.payload)
+        for identity, fact in facts.items()
         if isinstance(fact.payload, DeliveryFact)
-    }
+    ]
+    found.sort(key=_shipment)
+    return found
 
 
-def _last(said: Iterable[OrderFact], name: str) -> str | None:
-    value: str | None = None
+def _shipment(delivery: tuple[str, DeliveryFact]) -> str:
+    return delivery[0]
+
+
+def _status(entity: str, said: list[OrderFact], deliveries: Iterable[tuple[str, DeliveryFact]]) -> OrderStatus:
+    supplier = buyer = destination = None
+    closed = False
     for fact in said:
-        value = getattr(fact, name) or value
-    return value
-
-
-def _status(entity: str, said: list[OrderFact], deliveries: Mapping[str, DeliveryFact]) -> OrderStatus:
+        supplier = fact.supplier or supplier
+        buyer = fact.buyer or buyer
+        destination = fact.destination or destination
+        closed = closed or fact.step == CLOSED
     open_lines = fold_lines(said)
     arrived: dict[str, list[tuple[str, DeliveryLine]]] = defaultdict(list)
-    for shipment_id, fact in deliveries.items():
-        for told in fact.lines:
+    for shipment_id, delivery in deliveries:
+        for told in delivery.lines:
             arrived[told.line_id].append((shipment_id, told))
             if told.line_id not in open_lines:
-                open_lines[told.line_id] = _heard_of(told, said)
-    lines = tuple(_line(open_lines[line_id], arrived[line_id]) for line_id in sorted(open_lines))
+                open_lines[told.line_id] = _heard_of(told, closed=closed)
+    lines = tuple([_line(open_lines[line_id], arrived.get(line_id, ())) for line_id in sorted(open_lines)])
     return OrderStatus(
         order_id=entity,
-        status=_of_order(lines, closed=any(STEPS[fact.step] == "order_closed" for fact in said)),
-        supplier=_last(said, "supplier"),
-        buyer=_last(said, "buyer"),
-        destination=_last(said, "destination"),
-        ordered_at=min((line.ordered_at for line in lines if line.ordered_at is not None), default=None),
+        status=_of_order(lines, closed=closed),
+        supplier=supplier,
+        buyer=buyer,
+        destination=destination,
+        ordered_at=min([line.ordered_at for line in lines if line.ordered_at is not None], default=None),
         lines=lines,
-        final=bool(lines) and all(line.status in _ENDED for line in lines),
+        final=bool(lines) and _ENDED.issuperset([line.status for line in lines]),
     )
 
 
-def _heard_of(told: DeliveryLine, said: Iterable[OrderFact]) -> OpenLine:
+def _heard_of(told: DeliveryLine, *, closed: bool) -> OpenLine:
     """A line that only a shipment tells of."""
     line = OpenLine(told.line_id, told.item, told.unit)
-    if any(STEPS[fact.step] == "order_closed" for fact in said):
+    if closed:
         line.status = "closed"
     return line
 
 
-def _line(line: OpenLine, arrived: list[tuple[str, DeliveryLine]]) -> OrderLineState:
-    if arrived and not line.unit:
-        line.unit = arrived[0][1].unit
-    line.item = line.item or (arrived[0][1].item if arrived else "")
-    counted = [told for _, told in arrived if told.unit == line.unit]
-    shipped = sum(told.shipped for told in counted)
-    delivered = sum(told.delivered for told in counted)
+def _line(line: OpenLine, arrived: Sequence[tuple[str, DeliveryLine]]) -> OrderLineState:
     ordered = line.ordered if line.ordered_at is not None or line.ordered else line.announced
+    if not arrived:
+        return _state(line, ordered, line.status, shipments=tuple(sorted(line.shipments)))
+    line.unit = line.unit or arrived[0][1].unit
+    line.item = line.item or arrived[0][1].item
+    counted = [told for _, told in arrived if told.unit == line.unit]
+    shipped = sum([told.shipped for told in counted])
+    delivered = sum([told.delivered for told in counted])
     if not ordered and line.status == "announced":
         ordered = shipped
     delivered_at = _completed_at(counted, ordered)
-    promised_at, due_at = line.promised_at, line.due_at
-    if promised_at is None:
+    if line.promised_at is None:
         promise = next((told for told in counted if told.promised_at is not None), None)
-        promised_at, due_at = (promise.promised_at, promise.due_at) if promise else (None, None)
+        if promise is not None:
+            line.promised_at, line.due_at = promise.promised_at, promise.due_at
+    line.unit_conflict = line.unit_conflict or len(counted) < len(arrived)
+    return _state(
+        line,
+        ordered,
+        _of_line(line, shipped, delivered, complete=delivered_at is not None),
+        shipments=tuple(sorted({*line.shipments, *[shipment for shipment, _ in arrived]})),
+        shipped=shipped,
+        delivered=delivered,
+        delivered_at=delivered_at,
+    )
+
+
+def _state(  # what a line's own events leave, and what deliveries add to it
+    line: OpenLine,
+    ordered: int,
+    status: str,
+    *,
+    shipments: tuple[str, ...],
+    shipped: int = 0,
+    delivered: int = 0,
+    delivered_at: int | None = None,
+) -> OrderLineState:
+    promised_at, due_at, ordered_at = line.promised_at, line.due_at, line.ordered_at
     late = delivered_at is not None and due_at is not None and delivered_at > due_at
-    before_order = delivered_at is not None and line.ordered_at is not None and delivered_at < line.ordered_at
-    findings = {
-        "delivered_before_ordered": before_order,
-        "delivered_more_than_ordered": delivered > ordered,
-        "unit_conflict": line.unit_conflict or len(counted) < len(arrived),
-    }
+    findings = []
+    if delivered_at is not None and ordered_at is not None and delivered_at < ordered_at:
+        findings.append("delivered_before_ordered")
+    if delivered > ordered:
+        findings.append("delivered_more_than_ordered")
+    if line.unit_conflict:
+        findings.append("unit_conflict")
     return OrderLineState(
         line_id=line.line_id,
-        status=_of_line(line, shipped, delivered, complete=delivered_at is not None),
+        status=status,
         item=line.item,
         unit=line.unit,
         ordered=ordered,
         shipped=shipped,
         delivered=delivered,
-        ordered_at=line.ordered_at,
+        ordered_at=ordered_at,
         requested_at=line.requested_at,
         promised_at=promised_at,
         due_at=due_at,
@@ -164,13 +196,16 @@ def _line(line: OpenLine, arrived: list[tuple[str, DeliveryLine]]) -> OrderLineS
         late_ms=delivered_at - promised_at if late and delivered_at is not None and promised_at is not None else 0,
         unit_cost_micros=line.unit_cost_micros,
         currency=line.currency,
-        shipments=tuple(sorted(line.shipments | {shipment for shipment, _ in arrived})),
-        findings=tuple(finding for finding, found in findings.items() if found),
+        shipments=shipments,
+        findings=tuple(findings),
     )
 
 
-def _completed_at(told: Iterable[DeliveryLine], ordered: int) -> int | None:
+def _completed_at(told: Sequence[DeliveryLine], ordered: int) -> int | None:
     """When the delivery came that made the line complete (ms); None while something is missing."""
+    if len(told) == 1:
+        (only,) = told
+        return only.delivered_at if only.delivered and only.delivered >= ordered else None
     total = 0
     for line in sorted(told, key=lambda one: (one.delivered_at is None, one.delivered_at or 0)):
         if line.delivered_at is None or line.delivered == 0:

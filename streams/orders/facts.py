@@ -32,6 +32,13 @@ STEPS: Final = (
 )
 """The events of an order in the order in which those of one instant are taken."""
 
+PLACED: Final = STEPS.index("order_placed")
+CONFIRMED: Final = STEPS.index("order_confirmed")
+CHANGED: Final = STEPS.index("order_changed")
+ANNOUNCED: Final = STEPS.index("advance_ship_notice")
+CANCELLED: Final = STEPS.index("order_cancelled")
+CLOSED: Final = STEPS.index("order_closed")
+
 
 class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What an event says of one line; None where it says nothing. Thousandths, ms, millionths."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from streams.orders.facts import STEPS, Line, OrderFact
+from streams.orders.facts import ANNOUNCED, CANCELLED, CHANGED, CLOSED, CONFIRMED, PLACED, Line, OrderFact
 
 
 @dataclass(slots=True)
@@ -31,27 +31,29 @@ def fold_lines(said: Iterable[OrderFact]) -> dict[str, OpenLine]:
     """The lines by id after these events, which come in the order in which they are to be taken."""
     lines: dict[str, OpenLine] = {}
     for fact in said:
-        step = STEPS[fact.step]
-        if step == "order_closed" or (step == "order_cancelled" and not fact.lines):
+        step = fact.step
+        if step == CLOSED or (step == CANCELLED and not fact.lines):
             for line in lines.values():
                 _end(line, step)
         for told in fact.lines:
-            line = lines.setdefault(told.line_id, OpenLine(told.line_id))
-            if step == "order_cancelled":
+            if told.line_id not in lines:
+                lines[told.line_id] = OpenLine(told.line_id)
+            line = lines[told.line_id]
+            if step == CANCELLED:
                 _end(line, step)
-            elif step == "advance_ship_notice":
+            elif step == ANNOUNCED:
                 _announce(line, fact, told)
             else:
                 _order(line, fact, told, step)
     return lines
 
 
-def _end(line: OpenLine, step: str) -> None:
+def _end(line: OpenLine, step: int) -> None:
     if line.status not in {"cancelled", "closed"}:
-        line.status = "cancelled" if step == "order_cancelled" else "closed"
+        line.status = "cancelled" if step == CANCELLED else "closed"
 
 
-def _order(line: OpenLine, fact: OrderFact, told: Line, step: str) -> None:
+def _order(line: OpenLine, fact: OrderFact, told: Line, step: int) -> None:
     """What was placed, confirmed or changed; what an event does not say stays."""
     line.item = line.item if told.item is None else told.item
     line.unit = line.unit if told.unit is None else told.unit
@@ -61,14 +63,14 @@ def _order(line: OpenLine, fact: OrderFact, told: Line, step: str) -> None:
         line.promised_at, line.due_at, line.promised_by_notice = told.promised_at, told.due_at, False
     if told.unit_cost_micros is not None:
         line.unit_cost_micros, line.currency = told.unit_cost_micros, told.currency
-    if step == "order_placed":
+    if step == PLACED:
         line.ordered_at = fact.occurred_at if line.ordered_at is None else line.ordered_at
         line.status = "placed"
-    elif step == "order_changed" and told.quantity == 0:
+    elif step == CHANGED and told.quantity == 0:
         line.status = "cancelled"
-    elif step == "order_changed" and told.quantity and line.status == "cancelled":
+    elif step == CHANGED and told.quantity and line.status == "cancelled":
         line.status = "placed"
-    elif step == "order_confirmed" and line.status == "placed":
+    elif step == CONFIRMED and line.status == "placed":
         line.status = "confirmed"
 
 

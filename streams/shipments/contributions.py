@@ -7,7 +7,6 @@ import msgspec
 
 from schemas.derived import Delivery, DeliveryLine, Transit
 from schemas.reference import lane
-from schemas.shipment import RANK
 from schemas.times import DAY_MS
 from streams.facts import Target
 from streams.leads.derive import Observation, lead_contribution, lead_target
@@ -15,9 +14,6 @@ from streams.shipments.journey import Journey
 
 DELIVERIES: Final = "delivery.contributions"
 TRANSITS: Final = "transit.contributions"
-
-_DEPARTED: Final = RANK["departed"]
-_ARRIVED: Final = RANK["arrived"]
 
 
 def contributions(journey: Journey) -> dict[Target, msgspec.Struct]:
@@ -93,16 +89,15 @@ def _add_transits(found: dict[Target, msgspec.Struct], journey: Journey) -> None
 
 def _add_lead_times(found: dict[Target, msgspec.Struct], journey: Journey) -> None:
     """Observed transit times: of the lane, of the carrier on it, and of each leg."""
-    status, reported = journey.status, journey.reported
+    status = journey.status
     observed: dict[Target, list[Observation]] = defaultdict(list)
     if status.departed_at is not None and status.delivered_at is not None:
         seen = (status.delivered_at // DAY_MS, status.delivered_at - status.departed_at)
         observed[lead_target("transit", status.lane)].append(seen)
         if status.carrier is not None:
             observed[lead_target("carrier_transit", f"{status.carrier}|{status.lane}")].append(seen)
-    for (leg, rank), back in reported.items():
-        out = reported.get((leg, _DEPARTED)) if rank == _ARRIVED else None
-        if out is not None and out.location and back.location:
+    for out, back in journey.legs():
+        if out.location and back.location:
             route = lane(out.location, back.location)
             seen = (back.occurred_at // DAY_MS, back.occurred_at - out.occurred_at)
             observed[lead_target("leg_transit", route)].append(seen)

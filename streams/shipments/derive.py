@@ -7,11 +7,12 @@ journey be derived anew. Overdue (a planned milestone not seen) and late (the pr
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from schemas.event import Event
+from schemas.versions import Version
 from streams.derivation import Derived, View
 from streams.exceptions import exception_view
 from streams.facts import Fact, Statement, Target, TimePassed
@@ -19,9 +20,7 @@ from streams.shipments.contributions import contributions, nothing
 from streams.shipments.exceptions import next_deadline, shipment_exceptions
 from streams.shipments.facts import ConditionFact, MilestoneFact, Payload, PositionFact, shipment_statement
 from streams.shipments.journey import Journey, journey
-
-if TYPE_CHECKING:
-    from schemas.versions import Version
+from streams.shipments.told import Told
 
 VIEW: Final = "shipment.status"
 
@@ -61,6 +60,13 @@ class Shipments:
         return nothing(entity, target)
 
 
+class _Known(NamedTuple):
+    """What follows from the milestones alone."""
+
+    journey: Journey
+    contributions: Mapping[Target, msgspec.Struct]
+
+
 class RunningShipment:
     """A shipment whose facts stand in order, with the journey that its milestones make."""
 
@@ -69,7 +75,8 @@ class RunningShipment:
         self._positions: list[tuple[int, Version, str, PositionFact]] = []
         self._readings: list[tuple[int, str, ConditionFact]] = []
         self._passed: int | None = None
-        self._journey: Journey | None = None
+        self._folded: Told | None = None
+        self._known: _Known | None = None
         for identity, (version, payload, _) in facts.items():
             if isinstance(payload, MilestoneFact):
                 self._told.append((version, identity, payload))
@@ -90,8 +97,7 @@ class RunningShipment:
             self._take_out(identity, old)
         version, payload, _ = new
         if isinstance(payload, MilestoneFact):
-            insort(self._told, (version, identity, payload))
-            self._journey = None
+            self._tell((version, identity, payload))
         elif isinstance(payload, PositionFact):
             insort(self._positions, (payload.occurred_at, version, identity, payload))
         elif isinstance(payload, ConditionFact):
@@ -101,29 +107,48 @@ class RunningShipment:
 
     def derive(self, entity: str) -> Derived:
         """The shipment's status and exceptions, and what it contributes."""
-        known = self._journey
+        known = self._known
         if known is None:
-            known = self._journey = journey(entity, [fact for _, _, fact in self._told])
-        status = known.status
+            found = journey(entity, self._fold())
+            known = self._known = _Known(found, contributions(found))
+        status = known.journey.status
         seen = self._seen()
         if seen is not None:
             status = msgspec.structs.replace(
                 status, latitude_micros=seen.latitude, longitude_micros=seen.longitude, seen_at=seen.occurred_at
             )
-        exceptions = shipment_exceptions(known, self._excursion(), self._passed)
+        exceptions = shipment_exceptions(known.journey, self._excursion(), self._passed)
         return Derived(
             (View(VIEW, entity, status), exception_view(f"shipment/{entity}", exceptions)),
-            contributions(known),
-            known.finished,
-            next_deadline(known, self._passed),
+            known.contributions,
+            known.journey.finished,
+            next_deadline(known.journey, self._passed),
         )
+
+    def _tell(self, statement: tuple[Version, str, MilestoneFact]) -> None:
+        """Take a milestone in; one that was said last goes on from what was told so far."""
+        self._known = None
+        if self._folded is not None and (not self._told or self._told[-1] < statement):
+            self._told.append(statement)
+            self._folded.take(statement[2])
+            return
+        insort(self._told, statement)
+        self._folded = None
+
+    def _fold(self) -> Told:
+        """All that was told of milestones."""
+        if self._folded is None:
+            self._folded = Told()
+            for _, _, fact in self._told:
+                self._folded.take(fact)
+        return self._folded
 
     def _take_out(self, identity: str, old: Fact) -> None:
         """Take a fact out of its place, which is where everything before its identity ends."""
         version, payload, _ = old
         if isinstance(payload, MilestoneFact):
             del self._told[bisect_left(self._told, (version, identity))]
-            self._journey = None
+            self._folded = self._known = None
         elif isinstance(payload, PositionFact):
             del self._positions[bisect_left(self._positions, (payload.occurred_at, version, identity))]
         elif isinstance(payload, ConditionFact):

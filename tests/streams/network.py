@@ -148,7 +148,7 @@ class Wire(Sender):
             if self.fuse == 0:
                 raise Crash
             self.fuse -= 1
-        return self._network.append(place, record.key, record.value, headers=tuple(record.headers))
+        return self._network.append(place, record.key, record.value, self._network.at, tuple(record.headers))
 
 
 class _Steps:
@@ -193,6 +193,9 @@ class Network:
     writes: list[int] = field(default_factory=list)
     """How many records each batch that went through wrote."""
 
+    at: int = ARRIVAL
+    """When what the agents send is appended: with the last record of their batch."""
+
     _wire: Wire = field(init=False)
     _readers: dict[str, Agent] = field(init=False)
 
@@ -231,13 +234,18 @@ class Network:
             number = (partition_of(key, self.partitions) + astray) % self.partitions
             self.append(Place(topic, number), key, raw, at, headers)
 
-    def tick(self, now: int) -> int:
-        """Let it be this late (ms); how many deadlines passed."""
+    def tick(self, now: int, fuse: int | None = None) -> int:
+        """Let it be this late (ms); how many deadlines passed. With a fuse that burns down the process ends."""
         self.now = now
+        self._wire.fuse = fuse
         for place in self._inputs():
             self._readers[place.topic].assigned({place.partition})
-        with patch.object(agents, "recover", self._recover):
-            return sum(_finish(agent.tick()) for agent in {id(one): one for one in self._readers.values()}.values())
+        try:
+            with patch.object(agents, "recover", self._recover):
+                return sum(_finish(agent.tick()) for agent in {id(one): one for one in self._readers.values()}.values())
+        except Crash:
+            self._start()
+            return 0
 
     def run(self, fuses: Iterable[int | None] = (), most: int = 1_000) -> None:
         """Process until nothing is left. Each batch takes the next fuse; one that is no None ends the process.
@@ -260,6 +268,7 @@ class Network:
         batch = self.topics[place][begin : begin + size]
         before = sum(map(len, self.topics.values()))
         self._wire.fuse = fuse
+        self.at = batch[-1].timestamp
         with patch.object(agents, "recover", self._recover), suppress(Crash):
             _finish(self._readers[place.topic].process(place.partition, batch))
         if fuse is not None:
@@ -383,7 +392,7 @@ class Network:
             rows = [row for row in rows if row.offset == last[row.key] or self.chaos.random() < 0.7]
             rows = self.shuffled([*rows, *(row for row in rows if self.chaos.random() < 0.3)])
         for row in rows:
-            partition.recover(row.key, row.value, row.offset, row.timestamp)
+            partition.recover(row.key, row.value, row.offset)
         partition.recovered()
 
 

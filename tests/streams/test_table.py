@@ -62,7 +62,7 @@ def table() -> Partition:
 
 
 def entries(statements: Iterable[Statement]) -> list[Entry]:
-    return [Entry(1, said, None, 1) for said in statements]
+    return [Entry(0, said, None, 0) for said in statements]
 
 
 def through(partition: Partition, statements: Iterable[Statement], first_offset: int = 0) -> Changes:
@@ -145,14 +145,14 @@ def test_recovery_brings_back_what_was_in_memory_in_any_order_of_the_rows(
     recovered = table()
     recovered.epoch = None
     for offset, row in data.draw(st.permutations(repeated)):
-        recovered.recover(row.key, row.value, offset, 1)
+        recovered.recover(row.key, row.value, offset)
     recovered.recovered()
     assert recovered == memory
 
 
 def test_a_removed_row_says_nothing() -> None:
     partition = table()
-    partition.recover(b"A\x00fs\x001", None, 5, 1)
+    partition.recover(b"A\x00fs\x001", None, 5)
     assert partition == table()
 
 
