@@ -75,9 +75,12 @@ async def _run(data: Path, bootstrap: str, seed: int, pace: float) -> None:
     progress = resume(data, seed, pace, _now())
     progress.save(data)
     feed = Feed(progress.seed, progress.start_ms, skip=progress.taken, pace=progress.pace, pauses=progress.pauses)
-    publisher = Publisher(bootstrap, data / "spool")
+    publisher = Publisher(bootstrap, data / "spool", load="demo" if feed.in_backfill else None)
     try:
         while not stopping.is_set():
+            if publisher.loads and not feed.in_backfill:
+                await publisher.close()
+                publisher = Publisher(bootstrap, data / "spool")
             batch = feed.take(_now(), _BATCH)
             if not batch:
                 await _sleep(stopping)

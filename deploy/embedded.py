@@ -243,7 +243,7 @@ class EmbeddedStack:
         return count
 
     async def _publish_again(self, files: list[Path]) -> int:
-        publisher = Publisher(self.kafka, None)
+        publisher = Publisher(self.kafka, None, load="spool")
         count = 0
         try:
             for path in files:

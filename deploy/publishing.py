@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.arriving import arriving
 from deploy.command.reach import stack_of
 from deploy.door import Door, Line
-from deploy.gate_client import gate_client
+from deploy.gate_client import gate_client, rows
 from deploy.publisher import Publisher
 from deploy.settings import Settings
 from deploy.spool import Spooled
@@ -27,6 +28,7 @@ from schemas.errors import Unreachable, WrongInput
 from schemas.scms import ScmsReport, read_scms
 from streams.settling import settle
 
+_LATE_SINCE: Final = files("deploy").joinpath("sql/late_since.sql").read_text(encoding="utf-8")
 _BATCH: Final = 1_000
 _SHOWN: Final = 20
 _SNIFFED_LINES: Final = 20
@@ -34,16 +36,22 @@ _SNIFFED_LINES: Final = 20
 
 @dataclass(slots=True)
 class Published:
-    """What became of a file of lines. `sentences`: the first refusals, and how many more there are."""
+    """What became of a file of lines. `sentences`: the first refusals, and how many more there are.
+
+    `late`: of the accepted, how many came after their period had closed; known only where it was waited for.
+    """
 
     read: int = 0
     accepted: int = 0
     refused: int = 0
+    late: int = 0
     sentences: list[str] = field(default_factory=list)
+    said: set[int] = field(default_factory=set)
+    """Hashes of the accepted lines."""
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "said"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +96,27 @@ class Replayed:
                 yield f"  {kind:{width}} {count:>7}"
 
 
-def publish_lines(name: str, data: Path | None, *, wait: bool) -> Published:
-    """Publish a file of NDJSON (`-`: stdin). Raises WrongInput for what is no such file, Unreachable."""
+def publish_lines(name: str, data: Path | None, *, wait: bool, history: bool = False) -> Published:
+    """Publish a file of NDJSON (`-`: stdin); `history`: a backlog, whose old days count as open.
+
+    Raises WrongInput for what is no such file, Unreachable.
+    """
     settings, stack = stack_of(data)
     outcome = Published()
     with closing(gate_client(stack)) as store, _opened(name) as descriptor:
         door = Door(store)
-        asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, _publisher(settings, stack)))
-    if wait:
-        _settle(stack)
+        publisher = _publisher(settings, stack, "publish" if history else None)
+        began = time.time_ns() // 1_000_000
+        asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, publisher))
+        if wait:
+            _settle(stack)
+            told = (str(value).encode() for (value,) in rows(store, _LATE_SINCE, {"since": began}))
+            outcome.late = sum(hash(value) in outcome.said for value in told)
+    if outcome.late:
+        outcome.sentences.append(
+            f"{outcome.late} events came too late to be applied, since their days have closed (QUAYSIDE_HORIZON): they "
+            "are in late_records. Load old history with --history."
+        )
     return outcome
 
 
@@ -112,7 +132,7 @@ def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int |
     ]
     if shuffle is not None:
         random.Random(shuffle).shuffle(records)  # noqa: S311  # an order, no secret
-    asyncio.run(_send([*records, *letters], _publisher(settings, stack)))
+    asyncio.run(_send([*records, *letters], _publisher(settings, stack, "scms")))
     if wait:
         _settle(stack)
     odd_file = settings.data / "replays" / f"{file.stem}.odd.json"
@@ -121,9 +141,9 @@ def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int |
     return Replayed(delivery.report, len(records), len(letters), odd_file)
 
 
-def _publisher(settings: Settings, stack: StackFile) -> Publisher:
+def _publisher(settings: Settings, stack: StackFile, load: str | None) -> Publisher:
     """With a spool where the broker keeps nothing itself."""
-    return Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None)
+    return Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None, load)
 
 
 async def _publish(
@@ -140,6 +160,7 @@ async def _publish(
                     [*decision.accepted, *(refused.dead_letter(shown, now) for refused in decision.refused)]
                 )
                 outcome.accepted += len(decision.accepted)
+                outcome.said.update(hash(told.value) for told in decision.accepted)
                 outcome.refused += len(decision.refused)
                 outcome.read += len(decision.accepted) + len(decision.refused)
                 room = max(0, _SHOWN - len(outcome.sentences))

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     horizon: Duration = 7 * 86_400_000
     """How long after its end a period stays open for late events."""
 
+    max_facts: int = Field(default=5_000_000, ge=1_000)
+    """A worker that holds more facts than this closes its oldest periods early."""
+
+    bad_share: float = Field(default=0.5, ge=0, le=1)
+    """Above this share of unreadable records among the last 1,000 of a topic the worker stops; 1: never."""
+
     webhook: str | None = None
     """Where alerts are posted; none: they are shown in Grafana only."""
 
@@ -57,7 +63,8 @@ class Settings(BaseSettings):
     gate_password: SecretStr | None = None
     """The gate's password; none: one is made for each data directory."""
 
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warn", "error"] = "warn"
+    """From which level on the worker logs."""
 
 
 def load(**given: Any) -> Settings:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from schemas.contracts_examples import EXAMPLES
 from schemas.contracts_json import components, is_versioned, title_of
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOPICS, Topic, fact_topic
 from schemas.wire import MAX_RECORD_BYTES, event_types
 
 BINDING: Final = "0.5.0"
@@ -86,7 +86,7 @@ def _operation(topic: Topic) -> tuple[str, dict[str, Any]]:
 
 def _messages(topic: Topic) -> dict[str, dict[str, Any]]:
     """The messages of a topic, by name."""
-    if topic.kind == "fact":
+    if topic.kind in {"fact", "forward"}:
         return {
             kind: {
                 "name": kind,
@@ -96,7 +96,7 @@ def _messages(topic: Topic) -> dict[str, dict[str, Any]]:
                 **_key(topic),
             }
             for kind, model in event_types().items()
-            if model.topic == topic.name
+            if model.topic == fact_topic(topic.name)
         }
     if topic.kind == "state":
         name = topic.name.replace(".", "_")

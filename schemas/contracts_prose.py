@@ -77,9 +77,14 @@ AFTER_CORRECTIONS: Final = f"""\
 
 ## The record in Kafka
 - Key: as given with each topic below, as UTF-8 text. All parts of a key stand in the event.
-- Partition: murmur2 of the key, as Kafka's own Java clients do it (librdkafka: `partitioner=murmur2_random`).
+- Partition: murmur2 of the key, as Kafka's own Java clients do it (librdkafka: `partitioner=murmur2_random`). A record
+  on another partition is still right: it is passed on once to its own, and costs a second.
 - Wait for all replicas (`acks=all`). Sending a record twice does no harm.
 - At most {MAX_RECORD_BYTES} bytes and 1000 lines; send more in several events, each with an `event_id` of its own.
+- Send what happened when it happens. Seven days (a setting) after its end a day of warehouse events closes, and an
+  order or shipment that is finished and quiet for so long: what comes for it then is kept in `late.records` and not
+  applied. A backlog is loaded between two marks, within which nothing closes: `quayside publish --history FILE`, or
+  the header `quayside-mark: begin/NAME` on your first and `end/NAME` on your last record in each partition.
 - The header `quayside-origin` belongs to replays by Quayside.
 
 ## Refused, or taken with a finding

@@ -1,8 +1,8 @@
 """Reading the history back, for a rebuild: every record of the fact tables, in the order of arrival.
 
 Each record comes once, with its bytes as they first came and where it first stood; repeats that the history
-holds are repeated, dead letters are not. The engine sorts and, past a limit, spills to disk; memory on our
-side is one chunk. One client runs the whole of it and can do nothing else meanwhile.
+holds are repeated, dead letters are not, nor is what came too late to be applied. The engine sorts and, past a limit,
+spills to disk; memory on our side is one chunk. One client runs the whole of it and can do nothing else meanwhile.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.coordinates import Coordinate, Origin
 from schemas.errors import WrongInput
 from sinks.migrate import store_id
-from sinks.tables import FACTS
+from sinks.tables import FACTS, LATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,10 @@ def replay(
 
 def count(client: Client, *, topics: Iterable[str] = tuple(FACTS)) -> int:
     """How many records `replay` will bring, without repeats of one coordinate."""
-    parts = (f"(SELECT count() FROM {FACTS[topic].name} FINAL)" for topic in topics)  # noqa: S608  # our own names
+    parts = (
+        f"(SELECT count() FROM {FACTS[topic].name} FINAL WHERE {_in_time(topic)})"  # noqa: S608  # our own names
+        for topic in topics
+    )
     return int(client.query(f"SELECT {' + '.join(parts) or '0'}").result_rows[0][0])
 
 
@@ -85,14 +88,20 @@ _SETTINGS: Final = {
 def _query(topics: Iterable[str], entity: str | None) -> str:
     # No FINAL: rows of one coordinate are equal, stand next to each other in this order, and are told apart
     # by it alone.
-    which = "" if entity is None else " WHERE entity = {entity:String}"
+    which = "" if entity is None else " AND entity = {entity:String}"
     tables = (
         f"SELECT '{topic}' AS topic, epoch, partition, offset, appended_at AS appended, entity, raw "  # noqa: S608  # our own names
-        f"FROM {FACTS[topic].name}{which}"
+        f"FROM {FACTS[topic].name} WHERE {_in_time(topic)}{which}"
         for topic in topics
     )
     union = " UNION ALL ".join(tables)
     return f"SELECT * FROM ({union}) ORDER BY appended, epoch, partition, offset, topic"  # noqa: S608  # our own names
+
+
+def _in_time(topic: str) -> str:
+    """What was judged late stays late: whoever rebuilds all must not apply it in passing."""
+    late = f"SELECT epoch, partition, offset FROM {LATE.name} WHERE topic = '{topic}'"  # noqa: S608  # our own names
+    return f"(epoch, partition, offset) NOT IN ({late})"
 
 
 def _records(block: Iterable[Any], home: str) -> Iterator[Replayed]:

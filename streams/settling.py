@@ -1,6 +1,7 @@
 """How far the pipeline is: lag, and waiting until everything that is there now can be queried.
 
-Records go in levels: facts, then contributions between agents, then views, then the history. When each
+Records go in levels: facts, then those of them that were passed on, then contributions between agents, then views,
+then the history. When each
 level's consumer has committed past the ends that the level had when it was looked at, everything that was in
 the fact topics at the beginning has had its whole effect.
 """
@@ -15,7 +16,7 @@ from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import Unreachable
-from schemas.topics import of_kind
+from schemas.topics import forward_topic, of_kind
 from streams.administration import committed_offsets
 from streams.agents import DERIVATIONS, HISTORY_GROUP, WORKER_GROUP
 from streams.ends import last_records
@@ -39,9 +40,15 @@ class Lag:
         return self.worker + self.history
 
 
+def facts_of_agents() -> tuple[str, ...]:
+    """The fact topics that agents read."""
+    return tuple(sorted({topic for rule in DERIVATIONS for topic in rule().events}))
+
+
 def worker_topics() -> tuple[str, ...]:
     """All topics that the agents read."""
-    return tuple(sorted({topic for rule in DERIVATIONS for topic in (*rule().events, *rule().contributions)}))
+    contributed = {topic for rule in DERIVATIONS for topic in rule().contributions}
+    return (*facts_of_agents(), *map(forward_topic, facts_of_agents()), *sorted(contributed))
 
 
 def history_topics() -> tuple[str, ...]:
@@ -70,9 +77,9 @@ def settle(
 
     `progress` is told how many records are missing on the present level.
     """
-    facts = {topic for rule in DERIVATIONS for topic in rule().events}
     levels: tuple[tuple[Iterable[str], str], ...] = (
-        (facts, WORKER_GROUP),
+        (facts_of_agents(), WORKER_GROUP),
+        (tuple(map(forward_topic, facts_of_agents())), WORKER_GROUP),
         (("delivery.contributions", "transit.contributions"), WORKER_GROUP),
         (("lead.contributions",), WORKER_GROUP),
         (history_topics(), HISTORY_GROUP),

@@ -56,7 +56,10 @@ def worker(
             datadir=str(settings.data / "faust"),
             single=single,
             instance=instance,
-            loglevel="warn",
+            horizon=settings.horizon,
+            max_facts=settings.max_facts,
+            bad_share=settings.bad_share,
+            loglevel=settings.log_level,
         )
     )
 

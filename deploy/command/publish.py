@@ -30,6 +30,9 @@ def publish(
     data: Data = None,
     no_wait: NoWait = False,
     as_json: AsJson = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="A backlog: its old days count as open while it is loaded.")
+    ] = False,
 ) -> None:
     """Publish events from NDJSON; each type goes to its topic.
 
@@ -39,10 +42,11 @@ def publish(
     \b
     Example: quayside publish events.ndjson
     Example: my-system | quayside publish -
+    Example: quayside publish --history movements-2025.ndjson
     """
     from deploy.publishing import publish_lines
 
-    outcome = publish_lines(file, data, wait=not no_wait)
+    outcome = publish_lines(file, data, wait=not no_wait, history=history)
     for sentence in outcome.sentences:
         print(sentence, file=sys.stderr)
     if as_json:
