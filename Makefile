@@ -6,8 +6,10 @@ READY := $(VENV)/.ready
 DATA ?= quayside-data
 FOR ?=
 SEED ?= 1
+BENCH ?=
+CHAOS ?=
 
-.PHONY: help setup demo test test-kafka lint types check chaos clean dashboards docs
+.PHONY: help setup demo test test-kafka lint types check chaos clean dashboards docs bench
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,8 +33,8 @@ test: $(READY) ## The tests; needs no Java
 test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
 	@$(BIN)/python -m pytest -q -m "kafka and not slow"
 
-chaos: $(READY) ## The long crash tests
-	@$(BIN)/python -m pytest -q -m slow
+chaos: $(READY) ## The long crash runs, with a table (CHAOS="--seed 7 --kills 50 --broker both" for options)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: $(READY) ## Format and lint
 	@$(BIN)/ruff format --check .
@@ -48,6 +50,9 @@ dashboards: $(READY) ## Write the generated dashboards again
 
 docs: $(READY) ## Write the generated documents again
 	@$(BIN)/python -m schemas.contracts docs
+
+bench: $(READY) ## Our worker beside its peers (Maven and Java; BENCH="--rounds 1" for options)
+	@$(BIN)/quayside bench $(BENCH)
 
 clean: ## Remove what was made, the demo's data included
 	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info $(DATA)

@@ -126,15 +126,15 @@ class Sender:
         waiting: list[tuple[int, Any]] = []
         batch = producer.create_batch()
         for record in records:
-            if not fits(topic, record):
-                raise RecordTooLarge(
-                    f"A record of {len(record.value or b'')} bytes for {topic} (key {record.key!r}) is larger than "
-                    f"the {_largest(topic)} bytes that the topic takes: the entity has outgrown one message, split it."
-                )
             if not _append(batch, record):
                 waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
                 batch = producer.create_batch()
                 _append(batch, record)  # A batch takes its first record whatever its size.
+            if batch.record_count() == 1 and not fits(topic, record):
+                raise RecordTooLarge(
+                    f"A record of {len(record.value or b'')} bytes for {topic} (key {record.key!r}) is larger than "
+                    f"the {_largest(topic)} bytes that the topic takes: the entity has outgrown one message, split it."
+                )
         if batch.record_count():
             waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
         return waiting

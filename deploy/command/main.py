@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from deploy.command import dashboards, operate, processes, publish, query, topics
+from deploy.command import bench, dashboards, operate, processes, publish, query, topics
 from schemas.errors import QuaysideError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ query.register(app)
 topics.register(app)
 dashboards.register(app)
 processes.register(app)
+bench.register(app)
 
 
 def run() -> None:

@@ -1,15 +1,22 @@
 """What aiokafka does, on both brokers, that sending, recovery and the transport lean on."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, codec
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ProducerFenced
-from aiokafka.partitioner import murmur2
-from kafka import KafkaAdminClient, KafkaConsumer
+from aiokafka.partitioner import DefaultPartitioner, murmur2
+from hypothesis import given
+from hypothesis import strategies as st
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.structs import TopicPartition as SyncTopicPartition
+
+from streams.sending import partition_of
 
 
 @pytest.fixture
@@ -108,6 +115,66 @@ async def test_a_taken_over_transactional_id_shuts_its_earlier_owner_out(
     assert [record.value for record in records] == [b"of the later owner"]
 
 
+async def test_the_first_record_of_a_batch_is_taken_however_large_it_is(
+    broker: str, fresh_topic: Callable[[str], str]
+) -> None:
+    topic = fresh_topic("canary")
+    with KafkaAdminClient(bootstrap_servers=broker) as admin:
+        admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"max.message.bytes": "2097176"})])
+        admin.wait_for_topics([topic])
+    large = b"x" * 1_300_000  # a dead letter: 900,000 bytes in base64, and more
+    async with AIOKafkaProducer(
+        bootstrap_servers=broker, max_batch_size=900_000, max_request_size=3_600_000
+    ) as producer:
+        batch = producer.create_batch()
+        assert batch.append(key=None, value=large, timestamp=None) is not None, (
+            "a record may be too large for a batch: dead letters of large records cannot be sent by Sender any more"
+        )
+        assert batch.append(key=None, value=b"y", timestamp=None) is None
+        await (await producer.send_batch(batch, topic, partition=0))
+    async with AIOKafkaConsumer(bootstrap_servers=broker, max_partition_fetch_bytes=100_000) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.seek_to_beginning()
+        assert (await consumer.getone()).value == large, "what is larger than a fetch is not read any more"
+
+
+async def test_a_producers_time_is_told_as_such(broker: str, topic: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+        batch = producer.create_batch()
+        batch.append(key=None, value=b"value", timestamp=1_600_000_000_000)
+        await (await producer.send_batch(batch, topic, partition=0))
+    async with AIOKafkaConsumer(bootstrap_servers=broker) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.seek_to_beginning()
+        record = await consumer.getone()
+    assert (record.timestamp, record.timestamp_type) == (1_600_000_000_000, 0)
+
+
+async def test_batches_for_one_partition_stay_in_order_while_many_are_under_way(broker: str, topic: str) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=0) as producer:
+        waiting = []
+        for number in range(50):
+            batch = producer.create_batch()
+            batch.append(key=None, value=b"%d" % number, timestamp=None)
+            waiting.append(await producer.send_batch(batch, topic, partition=0))
+        assert [(await one).offset for one in waiting] == list(range(50))
+
+
+@pytest.mark.parametrize("members", [["a"], ["a", "b"], ["a", "b", "c"], list("abcdefg")])
+def test_partitions_of_one_number_go_to_one_member(members: list[str]) -> None:
+    topics = ("shipment.events", "delivery.contributions", "lead.contributions")
+    cluster = SimpleNamespace(partitions_for_topic=lambda _topic: {0, 1, 2, 3})
+    metadata = {member: RangePartitionAssignor.metadata(topics) for member in members}
+    assigned = RangePartitionAssignor.assign(cluster, metadata)
+    owners: dict[int, set[str]] = defaultdict(set)
+    for member, assignment in assigned.items():
+        for _, numbers in assignment.assignment:
+            for number in numbers:
+                owners[number].add(member)
+    assert owners.keys() == {0, 1, 2, 3}
+    assert all(len(owner) == 1 for owner in owners.values()), "an agent's inputs are not assigned together any more"
+
+
 async def test_a_batch_that_is_full_says_so(tansu: str) -> None:
     async with AIOKafkaProducer(bootstrap_servers=tansu, max_batch_size=500) as producer:
         batch = producer.create_batch()
@@ -135,3 +202,16 @@ def test_every_codec_that_a_supplier_may_use_is_installed() -> None:
 )
 def test_keys_are_hashed_as_java_does(key: bytes, expected: int) -> None:
     assert murmur2(key) & 0xFFFFFFFF == expected & 0xFFFFFFFF
+
+
+@given(key=st.binary(max_size=40), partitions=st.integers(1, 64))
+def test_kafka_python_puts_keys_where_the_agents_expect_them(key: bytes, partitions: int) -> None:
+    everything = set(range(partitions))
+    cluster = SimpleNamespace(
+        topics=lambda: {"topic"},
+        partitions_for_topic=lambda _: everything,
+        available_partitions_for_topic=lambda _: everything,
+    )
+    theirs = KafkaProducer.DEFAULT_CONFIG["partitioner"].partition("topic", key, key, None, None, cluster)
+    assert theirs == partition_of(key, partitions)
+    assert DefaultPartitioner()(key, list(everything), list(everything)) == partition_of(key, partitions)

@@ -1,5 +1,7 @@
 """What Tansu, the embedded broker, does otherwise than Apache Kafka."""
 
+import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +10,8 @@ from aiokafka.errors import UnknownError
 from aiokafka.protocol.fetch import FetchRequest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
-from kafka.errors import IncompatibleBrokerVersion
+from kafka.errors import IncompatibleBrokerVersion, KafkaError
+from kafka.structs import TopicPartition as SyncTopicPartition
 
 from streams.ends import true_ends
 
@@ -125,3 +128,57 @@ def test_partitions_cannot_be_added(tansu: str, topic: str) -> None:
         except IncompatibleBrokerVersion:
             return
     pytest.fail("partitions can be added: `rebuild` is not the only way to have more of them")
+
+
+async def test_the_first_join_takes_a_good_part_of_the_session(tansu: str, topic: str) -> None:
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=tansu, group_id=topic, session_timeout_ms=4_000, rebalance_timeout_ms=4_000
+    )
+    began = time.monotonic()
+    await consumer.start()
+    took = time.monotonic() - began
+    await consumer.stop()
+    assert took > 1, "a join is quick now: the embedded worker's session may be longer than 1 s (WorkerConfig.single)"
+
+
+async def test_a_single_member_that_stalls_is_not_thrown_out(tansu: str, topic: str) -> None:
+    place = TopicPartition(topic, 0)
+    async with AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=tansu,
+        group_id=topic,
+        session_timeout_ms=1_000,
+        rebalance_timeout_ms=1_000,
+        heartbeat_interval_ms=250,
+        enable_auto_commit=False,
+    ) as consumer:
+        generation = consumer._coordinator.generation
+        time.sleep(3)  # noqa: ASYNC251  # nothing of the client may go on, heartbeats included
+        await asyncio.sleep(0.6)  # two heartbeats, by which a member learns that it is out
+        await consumer.commit({place: 7})
+        assert consumer._coordinator.generation == generation
+        assert await consumer.committed(place) == 7, "an embedded worker whose batch takes 1 s loses its partitions"
+
+
+def test_records_cannot_be_deleted(tansu: str, topic: str) -> None:
+    with KafkaAdminClient(bootstrap_servers=tansu, request_timeout_ms=3_000) as admin:
+        try:
+            admin.delete_records({SyncTopicPartition(topic, 0): 0}, timeout_ms=3_000)
+        except KafkaError:
+            return
+    pytest.fail("records can be deleted: an embedded broker's memory can be bounded by it")
+
+
+async def test_a_fetch_tells_no_last_stable_offset_but_the_end(tansu: str, topic: str) -> None:
+    await _send_batches(tansu, topic, (3,))
+    client = AIOKafkaClient(bootstrap_servers=tansu)
+    await client.bootstrap()
+    try:
+        await client.add_topic(topic)
+        leader = client.cluster.leader_for_partition(TopicPartition(topic, 0))
+        answer = await client.send(leader, FetchRequest(100, 0, 1, 1, [(topic, [(0, 0, 1)])]))
+    finally:
+        await client.close()
+    ((_, ((_, error, high, stable, *_),)),) = answer.topics
+    assert (error, high) == (0, 3)
+    assert stable in {-1, 3}, "streams/ends.py takes a last stable offset below the end for an open transaction"

@@ -18,9 +18,10 @@ from kafka.admin import NewTopic
 from schemas.topics import TOPICS
 from streams.administration import create_topics
 from tests.brokers import running_tansu
+from tests.e2e.recent import correction, movement
 from tests.e2e.stack import Finished, Stack, await_, new_stack, quayside
 from tests.schemas.scms_files import SAMPLE
-from tests.streams.told import Told, correction, movement
+from tests.streams.told import Told
 
 # The door: lines of NDJSON.
 

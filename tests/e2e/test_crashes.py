@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from deploy.stackfile import is_alive
+from tests.e2e.recent import movement
 from tests.e2e.stack import ORPHANS_S, Finished, Stack, await_
 from tests.e2e.truth import assert_whole
-from tests.streams.told import movement
 
 if TYPE_CHECKING:
     import subprocess

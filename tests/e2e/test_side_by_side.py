@@ -6,8 +6,8 @@ import pytest
 
 from schemas.topics import DEFAULT_PARTITIONS
 from streams.sending import partition_of
+from tests.e2e.recent import movement
 from tests.e2e.stack import Stack, running_stack
-from tests.streams.told import movement
 
 pytestmark = pytest.mark.tansu
 

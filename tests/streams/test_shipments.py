@@ -3,9 +3,17 @@
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.derived import ShipmentStatus
-from schemas.times import DAY_MS, HOUR_MS
+from schemas.event import Event
+from schemas.times import DAY_MS, HOUR_MS, to_ms
+from schemas.versions import Version
+from streams.facts import PASSED, Fact, TimePassed, is_newer
+from streams.shipments.derive import Shipments
+from streams.shipments.facts import shipment_statement
+from tests import strategies
 from tests.streams.network import play
 from tests.streams.told import (
     OTHER_ITEM,
@@ -23,6 +31,26 @@ LANE = {"origin": "NBO", "destination": "BER"}
 
 def shipment(*records: Told) -> ShipmentStatus:
     return play(*records).shipment("S-1")
+
+
+@given(st.lists(strategies.shipment_events() | st.integers(0, 60), max_size=40))
+@settings(deadline=None)
+def test_what_is_kept_up_to_date_is_what_follows_from_all_facts(told: list[Event | int]) -> None:
+    """Of one shipment, whatever the order; a number is a day that has passed."""
+    rules = Shipments()
+    facts: dict[str, Fact] = {}
+    running = rules.running({}, None)
+    for said in told:
+        if isinstance(said, int):
+            at = to_ms(strategies.START) + said * DAY_MS
+            identity, fact = PASSED, Fact(Version(at, 0, b""), TimePassed(at))
+        else:
+            _, identity, fact = shipment_statement(said, strategies.raw(said))
+        known = facts.get(identity)
+        if is_newer(known, fact):
+            facts[identity] = fact
+            running.replace(identity, known, fact)
+        assert running.derive("S-1") == rules.derive("S-1", facts) == rules.running(facts, None).derive("S-1")
 
 
 def inferred(status: ShipmentStatus) -> set[str]:

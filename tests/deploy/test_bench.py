@@ -1,0 +1,237 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.bench import report, suite
+from deploy.bench.apache_kafka import NoKafka, jars
+from deploy.bench.contenders import CONTENDERS, Contender, Place
+from deploy.bench.figures import Run, contender, delays, percentile, ratios, spread
+from deploy.bench.keeping import NotFetched, made_once
+from deploy.bench.latency import Probes
+from deploy.bench.mix import TOPICS, mix, stock_keys
+from schemas.errors import WrongInput
+from schemas.times import DAY_MS, to_ms
+from schemas.wire import Rejection, read
+from tests.e2e.stack import environment
+
+NOW = 1_780_000_000_000
+
+
+def test_a_median_stands_between_the_least_and_the_most() -> None:
+    told = spread([3.0, 1.0, 2.0])
+    assert (told.median, told.least, told.most) == (2.0, 1.0, 3.0)
+    assert spread([1.0, 2.0]).median == 1.5
+
+
+def test_rates_are_of_wall_and_of_cpu_time() -> None:
+    run = Run(events=1_000, seconds=4.0, cpu_seconds=2.0, changelog_bytes=50_000, complete=True)
+    assert (run.rate, run.cpu_rate) == (250.0, 500.0)
+    assert replace(run, cpu_seconds=None).cpu_rate is None
+
+
+def test_a_contender_is_told_by_the_median_of_its_rounds() -> None:
+    runs = [
+        Run(1_000, seconds, 1.0, 20_000, complete) for seconds, complete in ((1.0, True), (4.0, True), (2.0, False))
+    ]
+    told = contender(runs)
+    assert (told["events_per_s"], told["least"], told["most"]) == (500, 250, 1_000)
+    assert told["seconds"] == 2.0
+    assert told["events_per_cpu_s"] == 1_000
+    assert told["changelog_bytes_per_event"] == 20.0
+    assert told["complete"] is False
+    assert [one["seconds"] for one in told["rounds"]] == [1.0, 4.0, 2.0]
+
+
+def test_ratios_are_ours_divided_by_theirs() -> None:
+    rates = {"quayside": {"events_per_s": 300}, "faust": {"events_per_s": 2}, "quix": {"events_per_s": 400}}
+    assert ratios("quayside", rates) == {"faust": 150.0, "quix": 0.75}
+    assert ratios("quayside", {"faust": {"events_per_s": 2}}) == {}
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    values = [float(number) for number in range(100, 0, -1)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (50.0, 99.0, 100.0)
+    assert percentile([7.0], 0.5) == 7.0
+
+
+def test_delays_are_told_in_ms() -> None:
+    assert delays([0.1, 0.2, 0.3]) == {"count": 3, "p50_ms": 200.0, "p99_ms": 300.0, "most_ms": 300.0}
+    assert delays([]) == {"count": 0, "p50_ms": None, "p99_ms": None, "most_ms": None}
+
+
+def test_a_probe_counts_when_it_is_first_seen_and_missing_ones_are_told() -> None:
+    probes = Probes("SITE", published={"a": 1.0, "b": 2.0})
+    for now in (1.5, 9.0):
+        probes.see("view_record", "a", now)
+    told = probes.delays()["view_record"]
+    assert (told["count"], told["most_ms"], told["unseen"]) == (1, 500.0, 1)
+    assert not probes.are_all_seen()
+
+
+def test_the_mix_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    told = mix(2_000, 1, NOW)
+    assert told == mix(2_000, 1, NOW)
+    assert told != mix(2_000, 2, NOW)
+    assert {one.topic for one in told} == set(TOPICS)
+
+
+def test_every_event_of_the_mix_is_readable_recent_and_under_its_own_key() -> None:
+    told = mix(20_000, 1, NOW)
+    assert len(told) == 20_000
+    assert stock_keys(told) == 4 * 144  # four networks
+    for one in told:
+        event = read(one.topic, one.value, NOW)
+        assert not isinstance(event, Rejection), event
+        assert one.key.decode() == event.entity_key()
+        assert to_ms(event.recorded_at) <= NOW
+        if getattr(event, "classifier", "actual") == "actual":
+            assert NOW - 2 * DAY_MS <= to_ms(event.occurred_at) <= NOW
+
+
+def test_mixes_of_other_networks_tell_of_other_events() -> None:
+    def identities(first: int) -> set[tuple[str, str]]:
+        events = [read(one.topic, one.value, NOW) for one in mix(2_000, 1, NOW, first)]
+        return {(event.source, event.event_id) for event in events if not isinstance(event, Rejection)}
+
+    assert identities(0).isdisjoint(identities(35))
+
+
+def test_a_half_made_folder_is_not_taken_for_a_whole_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.bench.keeping.KEPT", tmp_path)
+    source = tmp_path / "source"
+    source.write_text("1")
+
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise NotFetched("no network.")
+
+    with pytest.raises(NotFetched):
+        made_once("kind", [source], fail)
+    made = made_once("kind", [source], lambda folder: (folder / "whole").touch())
+    assert [path.name for path in made.iterdir()] == ["whole"]
+    assert made_once("kind", [source], fail) == made
+    source.write_text("2")
+    with pytest.raises(NotFetched):
+        made_once("kind", [source], fail)
+
+
+@pytest.mark.parametrize("only", ["nonsense", "quayside,nonsense", ",", ""])
+def test_only_refuses_what_cannot_be_measured(only: str) -> None:
+    with pytest.raises(WrongInput, match="choose from quayside, faust"):
+        suite.plan_of(1_000, 1, only, skip_java=False, facts=1_000, seconds=1)
+
+
+def test_without_java_it_says_so_in_one_sentence(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "deploy.command.main", "bench", "--only", "memory"],
+        env=environment() | {"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 3, ended
+    assert ended.stderr == (
+        "quayside: Apache Kafka needs `java` (17 or newer) on the PATH, and there is none: install it.\n"
+    )
+
+
+def test_the_page_gets_the_figures_between_its_marks_and_keeps_other_parts(tmp_path: Path) -> None:
+    page, figures = tmp_path / "benchmarks.md", tmp_path / "benchmarks.json"
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    machine = {"cores": 2, "memory_gib": 8.0, "system": "Linux", "python": "3.11.0", "kafka": "4.1.0"}
+    memory = {"at": "2026-11-22T10:00:00.000Z", "facts": 1_000_000, "entities": 5, "bytes_per_fact": 432}
+    report.write_page({"machine": machine, "memory": memory}, page, figures)
+    recovery = memory | {"seconds": 3.5, "facts_per_s": 285_714, "changelog_bytes_per_fact": 130.0}
+    report.write_page({"machine": machine, "recovery": recovery}, page, figures)
+    text = page.read_text()
+    assert text.startswith(f"before\n{report.BEGIN}\n2 cores, 8 GiB")
+    assert text.endswith(f"{report.END}\nafter\n")
+    assert "| 432 |" in text
+    assert "| 3.50 | 285,714 | 130 |" in text
+    assert "old" not in text
+    assert json.loads(figures.read_text()).keys() == {"machine", "memory", "recovery"}
+
+
+def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    with pytest.raises(WrongInput, match="is not there"):
+        report.write_page({}, page, tmp_path / "figures.json")
+    page.write_text("no marks\n")
+    with pytest.raises(WrongInput, match="lost the marks"):
+        report.write_page({}, page, tmp_path / "figures.json")
+    assert page.read_text() == "no marks\n"
+
+
+def test_the_projects_page_has_the_marks_and_names_all_contenders() -> None:
+    text = report.PAGE.read_text()
+    assert text.index(report.BEGIN) < text.index(report.END)
+    for one in CONTENDERS:
+        assert f"`{one.name}`" in text
+
+
+def _unobtainable(_: Place) -> list[str]:
+    raise NotFetched("It cannot be had.")
+
+
+@pytest.mark.kafka
+def test_a_small_bench_measures_everything_and_goes_on_past_peers_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All parts but Quix Streams and Kafka Streams, whose programs no other test fetches."""
+    try:
+        jars()
+    except NoKafka as reason:
+        pytest.skip(f"NOT TESTED AGAINST APACHE KAFKA: {reason}")
+    fetched = {"quix", "kafka-streams", "kafka-streams-exactly-once"}
+    here = [one for one in CONTENDERS if one.name not in fetched]
+    missing = Contender("missing", "", _unobtainable)
+    broken = Contender("broken", "", lambda _: [sys.executable, "-c", "raise SystemExit('it broke')"])
+    java = Contender("java", "", _unobtainable, java=True)
+    monkeypatch.setattr(suite, "CONTENDERS", (missing, broken, java, *here))
+    said: list[str] = []
+    names = frozenset({"missing", "broken", "java", *(one.name for one in here), *suite.PARTS})
+    plan = suite.Plan(2_000, 1, names, skip_java=True, facts=3_000, rates=(100,), seconds=2.0)
+    result = suite.run(plan, suite.News(lambda _: None, said.append))
+
+    throughput = result["throughput"]
+    assert throughput["contenders"].keys() == {one.name for one in here}
+    for name, told in throughput["contenders"].items():
+        assert told["complete"], name
+        assert [run["events"] for run in told["rounds"]] == [2_000], name
+        assert told["events_per_s"] > 0, name
+        assert (told["changelog_bytes_per_event"] > 0) == (name in {"quayside", "faust"}), name
+    assert throughput["ratios"].keys() == throughput["contenders"].keys() - {"quayside"}
+    assert throughput["skipped"]["missing"] == "It cannot be had."
+    assert "it broke" in throughput["skipped"]["broken"]
+    assert throughput["skipped"]["java"] == "left out by --skip-java."
+    assert [sentence.partition(":")[0] for sentence in said] == ["missing", "broken"]
+
+    assert result["recovery"]["facts"] == 3_000
+    assert result["recovery"]["seconds"] > 0
+    assert result["memory"]["facts"] == 3_000
+    (rate,) = result["latency"]["rates"]
+    assert rate["events"] == 200
+    assert rate["probes"] > 0
+    for stage in ("view_record", "event_row", "view_row"):
+        assert rate[stage]["unseen"] == 0, rate
+        assert 0 < rate[stage]["p50_ms"] <= rate[stage]["p99_ms"] <= rate[stage]["most_ms"], rate
+
+    page = report.PAGE.read_text()
+    assert json.loads(json.dumps(result)) == result
+    assert {key for key in _keys(result) if f"`{key}`" not in page} <= {"missing", "broken", "java"}
+    assert "quayside (our worker" in report.as_text(result)
+
+
+def _keys(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield key
+            yield from _keys(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _keys(value)
