@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.contracts import EXAMPLES
 from schemas.event import Event
 from schemas.structs import StructReader
-from schemas.wire import Rejection, event_types, judge
+from schemas.wire import Rejection, event_types, judge, read
 from streams.orders.facts import order_statement
 from streams.shipments.facts import shipment_statement
 from streams.stock.facts import movement_statement
@@ -48,6 +48,7 @@ def agree(topic: str, raw: bytes) -> None:
     assert isinstance(said, type(judged))
     assert _values(said, judged)
     assert said.entity_key() == judged.entity_key()
+    assert (said.occurred_ms, said.recorded_ms) == (judged.occurred_ms, judged.recorded_ms)
     if topic in STATEMENTS:
         assert STATEMENTS[topic](said, raw) == STATEMENTS[topic](judged, raw)
 
@@ -122,6 +123,17 @@ def test_a_number_is_read_as_the_float_that_the_contract_takes_it_for(number: st
             if isinstance(value, int | float) or name in {"quantity", "unit_cost", "latitude", "temperature"}:
                 told = json.dumps(example).replace(json.dumps({name: value})[1:-1], f'"{name}": {number}')
                 agree(event_types()[kind].topic, told.encode())
+
+
+@pytest.mark.parametrize("name", ["|occurred_ms", "|recorded_ms", "occurred_ms"])
+@pytest.mark.parametrize("escaped", [False, True])
+def test_no_record_says_what_the_reader_works_out(name: str, escaped: bool) -> None:
+    raw = json.dumps(EXAMPLES["received"] | {name: 5})
+    raw = raw.replace("|", "\\u007c") if escaped else raw
+    assert READERS["warehouse.events"].read(raw.encode()) is None
+    said = read("warehouse.events", raw.encode(), 1 << 50)
+    assert isinstance(said, Rejection)
+    assert "is not a field of this event" in said.reason
 
 
 def _places(document: Any) -> Any:
