@@ -15,6 +15,7 @@ or a greater version. Memory is changed in step 1 already: a batch that fails en
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -103,7 +104,7 @@ class Agent:
         self._partitions: dict[int, Partition] = {}
         self._owned: set[int] = set()
         self._revoked: set[int] = set()
-        self._batch = asyncio.Lock()
+        self._batches: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -113,10 +114,11 @@ class Agent:
 
     async def revoke(self, partitions: Iterable[int]) -> None:
         """Forget partitions that are another worker's now, once the batch in hand has ended."""
-        self._revoked.update(partitions)
-        self._owned.difference_update(partitions)
-        async with self._batch:
-            for number in partitions:
+        numbers = set(partitions)
+        self._revoked.update(numbers)
+        self._owned.difference_update(numbers)
+        for number in numbers:
+            async with self._batches[number]:
                 if self._partitions.pop(number, None) is not None:
                     await self._steps.give_up(self.derivation.name, number)
 
@@ -128,9 +130,10 @@ class Agent:
     async def process(self, number: int, records: Sequence[Any]) -> bool:
         """Take one batch of one partition of an input through all steps; raises if any of them fails.
 
-        False, and nothing done, where the partition is not this worker's any more.
+        False, and nothing done, where the partition is not this worker's any more. Partitions do not wait for each
+        other, batches of one do.
         """
-        async with self._batch:
+        async with self._batches[number]:
             if number in self._revoked:
                 return False
             partition = await self._ready(number)
@@ -156,30 +159,31 @@ class Agent:
                 partition.goals.pop(last.topic, None)
             return True
 
-    async def tick(self) -> int:
-        """Let time pass: what deadlines have passed becomes facts; how many.
+    @property
+    def owned(self) -> list[int]:
+        """The partitions that are this worker's."""
+        return sorted((self._owned | self._partitions.keys()) - self._revoked)
 
-        Nothing happens in a partition that has not caught up with what was there when it was taken over, or that is
-        being loaded with history: half-restored state pages nobody.
+    async def tick(self, number: int) -> int:
+        """Let time pass in a partition: what deadlines have passed becomes facts; how many.
+
+        Nothing happens in one that has not caught up with what was there when it was taken over, or that is being
+        loaded with history: half-restored state pages nobody.
         """
         passed = 0
-        async with self._batch:
-            now = self._rules.now()
-            for number in sorted(self._owned | self._partitions.keys()):
-                if number in self._revoked:
-                    continue
-                partition = await self._ready(number)
-                examined = partition.examine(_EXAMINED)
-                if examined:
-                    async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
-                        await sender.send(self._all_told(partition, examined))
-                while partition.is_caught_up and (due := partition.due(now)):
-                    passed += len(due)
-                    entries = [
-                        Entry(REPLAYED, Statement(name, PASSED, _deadline_passed(at)), None, 0) for name, at in due
-                    ]
-                    async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
-                        await self._take(sender, number, partition, Segment(0, None, entries))
+        async with self._batches[number]:
+            if number in self._revoked:
+                return 0
+            partition = await self._ready(number)
+            examined = partition.examine(_EXAMINED)
+            if examined:
+                async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
+                    await sender.send(self._all_told(partition, examined))
+            while partition.is_caught_up and (due := partition.due(self._rules.now())):
+                passed += len(due)
+                entries = [Entry(REPLAYED, Statement(name, PASSED, _deadline_passed(at)), None, 0) for name, at in due]
+                async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
+                    await self._take(sender, number, partition, Segment(0, None, entries))
         return passed
 
     async def _take(

@@ -29,16 +29,10 @@ class Inbox:
             self._held += len(event.value)
             self._changed.notify_all()
 
-    async def take(self, patience_s: float | None = None) -> list[Any]:
-        """All events of the partition that has waited longest, as far as a batch may hold.
-
-        At least one; none only where nothing came for so many seconds.
-        """
+    async def take(self) -> list[Any]:
+        """All events of the topic's partition that has waited longest, as far as a batch may hold; at least one."""
         async with self._changed:
-            try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: bool(self._waiting)), patience_s)
-            except TimeoutError:
-                return []
+            await self._changed.wait_for(lambda: bool(self._waiting))
             place, events = next(iter(self._waiting.items()))
             size = taken = 0
             for event in events:

@@ -242,7 +242,8 @@ class Network:
             self._readers[place.topic].assigned({place.partition})
         try:
             with patch.object(agents, "recover", self._recover):
-                return sum(_finish(agent.tick()) for agent in {id(one): one for one in self._readers.values()}.values())
+                running = {id(agent): agent for agent in self._readers.values()}.values()
+                return sum(_finish(agent.tick(number)) for agent in running for number in agent.owned)
         except Crash:
             self._start()
             return 0
