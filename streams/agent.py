@@ -105,6 +105,8 @@ class Agent:
         self._owned: set[int] = set()
         self._revoked: set[int] = set()
         self._batches: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._bringing = asyncio.Lock()
+        self._turns: defaultdict[int, int] = defaultdict(int)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -118,9 +120,10 @@ class Agent:
         self._revoked.update(numbers)
         self._owned.difference_update(numbers)
         for number in numbers:
+            self._turns[number] += 1
             async with self._batches[number]:
-                if self._partitions.pop(number, None) is not None:
-                    await self._steps.give_up(self.derivation.name, number)
+                self._partitions.pop(number, None)
+                await self._steps.give_up(self.derivation.name, number)
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These are this worker's from now on."""
@@ -134,9 +137,9 @@ class Agent:
         other, batches of one do.
         """
         async with self._batches[number]:
-            if number in self._revoked:
+            partition = None if number in self._revoked else await self._ready(number)
+            if partition is None:
                 return False
-            partition = await self._ready(number)
             last = records[-1]
             reading = self._reader.read(records)
             async with self._steps.batch(
@@ -172,9 +175,9 @@ class Agent:
         """
         passed = 0
         async with self._batches[number]:
-            if number in self._revoked:
+            partition = None if number in self._revoked else await self._ready(number)
+            if partition is None:
                 return 0
-            partition = await self._ready(number)
             examined = partition.examine(_EXAMINED)
             if examined:
                 async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
@@ -227,7 +230,7 @@ class Agent:
         """Everything that entities tell which are about to close, whether it was told before or not."""
         outgoing: list[tuple[str, Record]] = []
         for name, entity in leaving.items():
-            entity.told = None
+            entity.told = entity.contributed = None
             outgoing.extend(self._told(name, entity, partition.derive(name, entity)))
         return outgoing
 
@@ -244,30 +247,41 @@ class Agent:
             *(self.derivation.name, number, self._rules.most_facts, partition.held),
         )
 
-    async def _ready(self, number: int) -> Partition:
-        """The partition; a new one is fenced first, then read, so that nothing an earlier owner wrote is missed."""
-        partition = self._partitions.get(number)
-        if partition is None:
-            await self._steps.take_over(self.derivation.name, number)
-            partition = Partition(
-                self.derivation, self.codec, Clock(self._rules.horizon), stub_days=self._rules.stub_days
-            )
-            await recover(self._bootstrap, self.changelog, number, partition, self.inputs)
+    async def _ready(self, number: int) -> Partition | None:
+        """The partition; None where it was revoked meanwhile.
+
+        New ones are fenced first, then read, so that nothing an earlier owner wrote is missed.
+        """
+        if number not in self._partitions:
+            async with self._bringing:
+                if number not in self._partitions:
+                    await self._bring({number, *self._owned} - self._revoked - self._partitions.keys())
+        return self._partitions.get(number)
+
+    async def _bring(self, numbers: Iterable[int]) -> None:
+        """Take partitions over and read them back; what is revoked meanwhile is left."""
+        fresh = {
+            number: Partition(self.derivation, self.codec, Clock(self._rules.horizon), stub_days=self._rules.stub_days)
+            for number in sorted(numbers)
+        }
+        turns = {number: self._turns[number] for number in fresh}
+        await self._steps.take_over(self.derivation.name, fresh)
+        await recover(self._bootstrap, self.changelog, fresh, self.inputs)
+        for number, partition in fresh.items():
             if partition.epoch is not None and partition.epoch != self._epoch:
                 raise WrongEpoch(
                     f"{self.changelog} partition {number} holds epoch {partition.epoch}, but the worker was "
                     f"started for epoch {self._epoch}: start it with the broker's own epoch, or rebuild."
                 )
-            self._partitions[number] = partition
-        return partition
+            if self._turns[number] == turns[number]:
+                self._partitions[number] = partition
 
     async def _write(self, sender: Sender, number: int, partition: Partition, changes: Changes) -> None:
         """Write the rows; before anything else a partition gets its header."""
-        rows = [Record(row.key, row.value) for row in changes.rows]
+        rows = changes.rows
         headed = partition.epoch is not None
         if not headed:
-            header = self.codec.header(self._epoch)
-            rows.insert(0, Record(header.key, header.value))
+            rows = [self.codec.header(self._epoch), *rows]
         if rows:
             written = await sender.send_to(self.changelog, number, rows)
             partition.wrote(changes, written if headed else written[1:])
@@ -287,7 +301,9 @@ class Agent:
         told = entity.told
         if told is None:
             told = entity.told = {}
-        for target in entity.targets:
+        targets = () if result.contributions is entity.contributed else entity.targets
+        entity.contributed = result.contributions
+        for target in targets:
             state: Any = result.contributions.get(target)
             if state is None:
                 state = self.derivation.withdrawn(name, target)

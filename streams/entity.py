@@ -1,5 +1,6 @@
 """What is known of one entity of one agent, as a partition holds it in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,8 @@ class Entity:
     `offset`: that of the last changelog record behind it (-1: none yet). `targets`: every place it has ever
     contributed to. `touched_at`: append time (ms) of the last record about it. `finished` and `deadline`: as last
     derived; `finished` is None where that has not been done since the partition was read back. `running`: what
-    follows, kept up to date. `told`: per place, a hash of the state that was last published there by this process.
+    follows, kept up to date. `told`: per place, a hash of the state that was last published there by this process;
+    `contributed`: the contributions that were last looked at for it, the very same object where nothing changed.
     """
 
     facts: dict[str, Fact] = field(default_factory=dict)
@@ -36,6 +38,7 @@ class Entity:
     deadline: int | None = None
     running: Running | None = field(default=None, compare=False)
     told: dict[tuple[str, str], int] | None = field(default=None, compare=False)
+    contributed: Mapping[Target, Any] | None = field(default=None, compare=False)
 
     def remember(self, identity: str, version: Version, day: int = 0) -> None:
         """Keep only the version of a fact, which closed on this day (days since 1970-01-01)."""

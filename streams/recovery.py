@@ -5,6 +5,7 @@ Here the changelog is read from its beginning to its true end, and every row is 
 stand there twice or in another order than they were written (docs/architecture.md, "Recovery").
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -24,15 +25,17 @@ class LostChangelog(QuaysideError):
     exit_code = 2
 
 
-async def recover(bootstrap: str, changelog: str, number: int, partition: Partition, inputs: Iterable[str]) -> None:
-    """Fill a new partition with what its changelog tells, and note how far its inputs have to be read to be caught up.
+async def recover(bootstrap: str, changelog: str, partitions: Mapping[int, Partition], inputs: Iterable[str]) -> None:
+    """Fill new partitions with what their changelog tells; note how far inputs have to be read to be caught up.
+
+    All together by one consumer: starting one takes a tenth of a second and more.
 
     Raises:
         LostChangelog: Offsets of the agent's inputs are committed, but the changelog has no header.
         ForeignRow: A row was written by another version.
     """
-    place = TopicPartition(changelog, number)
-    sources = [TopicPartition(topic, number) for topic in inputs]
+    places = [TopicPartition(changelog, number) for number in partitions]
+    sources = [TopicPartition(topic, number) for topic in inputs for number in partitions]
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=WORKER_GROUP,
@@ -43,23 +46,38 @@ async def recover(bootstrap: str, changelog: str, number: int, partition: Partit
     )
     await consumer.start()
     try:
-        consumer.assign([place])
-        end = (await true_ends(consumer, [place]))[place]
-        await consumer.seek_to_beginning(place)
-        while await consumer.position(place) < end:
-            for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
-                for record in records:
-                    partition.recover(record.key, record.value, record.offset)
-        committed = {source: await consumer.committed(source) or 0 for source in sources}
-        if partition.epoch is None:
-            _refuse_loss(changelog, committed)
-        lasts = await last_records(consumer, sources)
-        partition.goals.update(
-            {source.topic: last + 1 for source, last in lasts.items() if last + 1 > committed[source]}
-        )
+        consumer.assign(places)
+        ends = await true_ends(consumer, places)
+        await _read(consumer, {place: end for place, end in ends.items() if end}, partitions)
+        found = await asyncio.gather(*map(consumer.committed, sources))
+        committed = {source: offset or 0 for source, offset in zip(sources, found, strict=True)}
+        for number, partition in partitions.items():
+            if partition.epoch is None:
+                _refuse_loss(changelog, {place: offset for place, offset in committed.items() if place[1] == number})
+        for (topic, number), last in (await last_records(consumer, sources)).items():
+            if last + 1 > committed[TopicPartition(topic, number)]:
+                partitions[number].goals[topic] = last + 1
     finally:
         await consumer.stop()
-    partition.recovered()
+    for partition in partitions.values():
+        partition.recovered()
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], partitions: Mapping[int, Partition]
+) -> None:
+    """Merge every row up to the ends."""
+    missing = dict(ends)
+    if missing:
+        await consumer.seek_to_beginning(*missing)
+    while missing:
+        for place, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+            take = partitions[place.partition].recover
+            for record in records:
+                take(record.key, record.value, record.offset)
+        for place in list(missing):
+            if await consumer.position(place) >= missing[place]:
+                del missing[place]
 
 
 def _refuse_loss(changelog: str, committed: Mapping[TopicPartition, int]) -> None:

@@ -20,6 +20,7 @@ from schemas.errors import QuaysideError
 from schemas.versions import Version
 from streams.clock import ClockState
 from streams.facts import Fact, Target
+from streams.sending import Record
 
 FORMAT: Final = 1
 """Raised whenever the layout of a row changes; older formats stay readable."""
@@ -32,11 +33,8 @@ _BASE: Final = b"\x00b"
 _STUB: Final = b"\x00s"
 
 
-class Row(NamedTuple):
-    """One changelog record. A value of None removes the row (a tombstone)."""
-
-    key: bytes
-    value: bytes | None
+Row = Record
+"""One changelog record. A value of None removes the row (a tombstone)."""
 
 
 class ForeignRow(QuaysideError):

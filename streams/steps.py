@@ -7,7 +7,8 @@ transactions: there each send is acknowledged before the next step, the offset i
 batch is marked done, and the supervisor sees to it that there is one worker.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol
 
@@ -23,8 +24,8 @@ class Steps(Protocol):
     transactional: bool
     """Whether the source's offsets are part of it; else Faust commits what is marked done."""
 
-    async def take_over(self, agent: str, partition: int) -> None:
-        """Make sure that nobody else can write for this partition any more."""
+    async def take_over(self, agent: str, partitions: Iterable[int]) -> None:
+        """Make sure that nobody else can write for these partitions any more."""
         ...
 
     def batch(
@@ -50,7 +51,7 @@ class AcknowledgedSteps:
     def __init__(self, bootstrap: str, partitions: Mapping[str, int]) -> None:
         self._sender: Final = Sender(bootstrap, WORKER_GROUP, partitions)
 
-    async def take_over(self, agent: str, partition: int) -> None:
+    async def take_over(self, agent: str, partitions: Iterable[int]) -> None:
         """Nothing to do: the supervisor sees to it that there is one worker."""
 
     @asynccontextmanager
@@ -82,13 +83,9 @@ class Transactions:
         self._partitions = partitions
         self._senders: dict[tuple[str, int], Sender] = {}
 
-    async def take_over(self, agent: str, partition: int) -> None:
-        """Start the partition's producer, which fences the earlier owner's and aborts what it left open."""
-        await self.give_up(agent, partition)
-        name = f"{WORKER_GROUP}.{agent}.{partition}"
-        sender = Sender(self._bootstrap, name, self._partitions, transactional_id=name)
-        await sender.start()
-        self._senders[agent, partition] = sender
+    async def take_over(self, agent: str, partitions: Iterable[int]) -> None:
+        """Start the partitions' producers, which fences the earlier owners' and aborts what they left open."""
+        await asyncio.gather(*(self._take_over(agent, partition) for partition in partitions))
 
     @asynccontextmanager
     async def batch(
@@ -112,3 +109,10 @@ class Transactions:
         """Stop all producers."""
         for agent, partition in list(self._senders):
             await self.give_up(agent, partition)
+
+    async def _take_over(self, agent: str, partition: int) -> None:
+        await self.give_up(agent, partition)
+        name = f"{WORKER_GROUP}.{agent}.{partition}"
+        sender = Sender(self._bootstrap, name, self._partitions, transactional_id=name)
+        await sender.start()
+        self._senders[agent, partition] = sender

@@ -104,7 +104,7 @@ async def _read_back(bootstrap: str) -> dict[str, Any]:
     before, began = _resident(), time.perf_counter()
     partitions = [Partition(Stock(), codec, Clock(HORIZON_MS)) for _ in range(topic.partitions)]
     for number, partition in enumerate(partitions):
-        await recover(bootstrap, topic.name, number, partition, ())
+        await recover(bootstrap, topic.name, {number: partition}, ())
     seconds = time.perf_counter() - began
     gc.collect()
     after = _resident()

@@ -159,7 +159,7 @@ class _Steps:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    async def take_over(self, agent: str, partition: int) -> None:
+    async def take_over(self, agent: str, partitions: Iterable[int]) -> None:
         """Nobody else is there."""
 
     @asynccontextmanager
@@ -378,12 +378,16 @@ class Network:
             if place.topic in topics:
                 yield from self.topics[place]
 
-    async def _recover(self, _: str, changelog: str, number: int, partition: Partition, inputs: Iterable[str]) -> None:
-        self._recovered(changelog, number, partition)
-        for topic in inputs:
-            end = len(self.topics[Place(topic, number)])
-            if self.committed[Place(topic, number)] < end:
-                partition.goals[topic] = end
+    async def _recover(
+        self, _: str, changelog: str, partitions: Mapping[int, Partition], inputs: Iterable[str]
+    ) -> None:
+        topics = tuple(inputs)
+        for number, partition in partitions.items():
+            self._recovered(changelog, number, partition)
+            for topic in topics:
+                end = len(self.topics[Place(topic, number)])
+                if self.committed[Place(topic, number)] < end:
+                    partition.goals[topic] = end
 
     def _recovered(self, changelog: str, number: int, partition: Partition) -> None:
         """Fill a partition with what its changelog tells, some of it compacted, in any order, with repetitions."""

@@ -158,7 +158,7 @@ def test_passed_time_alone_changes_nothing_but_the_exceptions() -> None:
 def test_passed_time_is_kept_in_the_changelog_as_any_fact() -> None:
     codec = Codec(RULES.payload)
     fact = Fact(Version(ms(20), 0, b""), TimePassed(ms(20)))
-    key, value = codec.fact("S-1", PASSED, fact)
+    key, value, _ = codec.fact("S-1", PASSED, fact)
     assert value is not None
     assert codec.read(key, value) == FactRow("S-1", PASSED, fact)
 

@@ -54,7 +54,7 @@ async def committed(broker: str, topic: str, offset: int) -> None:
 
 async def brought_back(broker: str, topic: str, inputs: Iterable[str] = ()) -> Partition:
     partition = Partition(LeadTimes(), CODEC, Clock(DAY_MS))
-    await recover(broker, topic, 0, partition, inputs)
+    await recover(broker, topic, {0: partition}, inputs)
     return partition
 
 
