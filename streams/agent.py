@@ -31,7 +31,7 @@ from streams.clock import Clock, Segment, segments
 from streams.derivation import Derivation, Derived
 from streams.entity import Entity
 from streams.facts import PASSED, Fact, Statement, TimePassed, is_gone
-from streams.reading import BAD_SHARE, REPLAYED, Entry, Reader, coordinate_of, wall_clock
+from streams.reading import BAD_SHARE, REPLAYED, Entry, Reader, Reading, coordinate_of, wall_clock
 from streams.recovery import recover
 from streams.rows import Codec
 from streams.sending import Record, Sender
@@ -130,8 +130,8 @@ class Agent:
         self._revoked.difference_update(partitions)
         self._owned.update(partitions)
 
-    async def process(self, number: int, records: Sequence[Any]) -> bool:
-        """Take one batch of one partition of an input through all steps; raises if any of them fails.
+    async def process(self, number: int, batches: Mapping[str, Sequence[Any]]) -> bool:
+        """Take records of one partition of some inputs, by topic, through all steps; raises if any of them fails.
 
         False, and nothing done, where the partition is not this worker's any more. Partitions do not wait for each
         other, batches of one do.
@@ -140,26 +140,29 @@ class Agent:
             partition = None if number in self._revoked else await self._ready(number)
             if partition is None:
                 return False
-            last = records[-1]
-            reading = self._reader.read(records)
-            async with self._steps.batch(
-                self.derivation.name, number, (last.topic, last.partition), last.offset + 1
-            ) as sender:
-                if last.topic in self.derivation.events:
-                    for segment in segments(reading.entries, partition.clock):
-                        await self._take(sender, number, partition, segment, advances=True)
-                else:
-                    await self._take(sender, number, partition, Segment(partition.clock.now, None, reading.entries))
-                if partition.epoch is None:
-                    await self._write(sender, number, partition, Changes())
-                letters = [
-                    ("dead.letters", Record(letter.topic.encode(), encode(letter))) for letter in reading.dead_letters
-                ]
-                if letters or reading.forwards:
-                    await sender.send([*letters, *reading.forwards])
+            readings = {topic: self._reader.read(records) for topic, records in batches.items()}
+            others = [
+                entry
+                for topic, reading in readings.items()
+                if topic not in self.derivation.events
+                for entry in reading.entries
+            ]
+            events = [
+                entry for topic in self.derivation.events if topic in readings for entry in readings[topic].entries
+            ]
+            offsets = {(topic, number): records[-1].offset + 1 for topic, records in batches.items()}
+            async with self._steps.batch(self.derivation.name, number, offsets) as sender:
+                for segment in segments(events, partition.clock):
+                    joined = () if segment.mark is not None else others
+                    await self._take(sender, number, partition, segment, joined)
+                    others = others if segment.mark is not None else []
+                if others or partition.epoch is None:
+                    await self._take(sender, number, partition, Segment(partition.clock.now, None, ()), others)
+                await self._account(sender, readings.values())
             self._passed(self.derivation.name, 5)
-            if last.offset + 1 >= partition.goals.get(last.topic, 0):
-                partition.goals.pop(last.topic, None)
+            for (topic, _), offset in offsets.items():
+                if offset >= partition.goals.get(topic, 0):
+                    partition.goals.pop(topic, None)
             return True
 
     @property
@@ -180,18 +183,30 @@ class Agent:
                 return 0
             examined = partition.examine(_EXAMINED)
             if examined:
-                async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
+                async with self._steps.batch(self.derivation.name, number, {}) as sender:
                     await sender.send(self._all_told(partition, examined))
             while partition.is_caught_up and (due := partition.due(self._rules.now())):
                 passed += len(due)
                 entries = [Entry(REPLAYED, Statement(name, PASSED, _deadline_passed(at)), None, 0) for name, at in due]
-                async with self._steps.batch(self.derivation.name, number, None, 0) as sender:
-                    await self._take(sender, number, partition, Segment(0, None, entries))
+                async with self._steps.batch(self.derivation.name, number, {}) as sender:
+                    await self._take(sender, number, partition, Segment(0, None, ()), entries)
         return passed
 
+    async def _account(self, sender: Sender, readings: Iterable[Reading]) -> None:
+        """Send dead letters, and pass on what stands on a foreign partition."""
+        outgoing: list[tuple[str, Record]] = []
+        for reading in readings:
+            outgoing.extend(
+                ("dead.letters", Record(letter.topic.encode(), encode(letter))) for letter in reading.dead_letters
+            )
+            outgoing.extend(reading.forwards)
+        if outgoing:
+            await sender.send(outgoing)
+
     async def _take(
-        self, sender: Sender, number: int, partition: Partition, segment: Segment, *, advances: bool = False
+        self, sender: Sender, number: int, partition: Partition, segment: Segment, others: Sequence[Entry]
     ) -> None:
+        """Take a segment of events through the steps, with others that move no clock."""
         # 0. The last word on what closes now.
         leaving = partition.leaving(segment)
         overfull = self._is_overfull() and not partition.clock.is_loading
@@ -206,8 +221,8 @@ class Agent:
         if overfull:
             self._make_room(number, partition, changes)
         partition.merge(segment.entries, changes)
-        if advances:
-            partition.passed(segment.entries)
+        partition.merge(others, changes)
+        partition.passed(segment.entries)
         self._passed(self.derivation.name, 1)
         # 2. Derive and address.
         derived = {name: partition.derive(name, entity) for name, entity in changes.touched.items()}

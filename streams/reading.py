@@ -33,7 +33,7 @@ _CREATE_TIME: Final = 0
 
 
 REPLAYED: Final = 0
-"""The `clock_at` of what moves no clock: it was judged when it came first, or is no event at all."""
+"""The `clock_at` of what moves no clock: it was judged when it came first, or is no event of a source."""
 
 
 class Entry(NamedTuple):
@@ -169,7 +169,7 @@ class Reader:
         entity, contributor, payload = self._derivation.contributed(published.state)
         version = Version(published.version[0], published.version[1], b"")
         statement = Statement(entity, contributor_identity(contributor), Fact(version, payload))
-        reading.entries.append(Entry(record.timestamp, statement, record, record.timestamp))
+        reading.entries.append(Entry(REPLAYED, statement, record, record.timestamp))
 
     def _watch(self, topic: str, count: int, letters: list[DeadLetter]) -> None:
         recent = self._recent.setdefault(topic, deque())

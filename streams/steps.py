@@ -29,9 +29,9 @@ class Steps(Protocol):
         ...
 
     def batch(
-        self, agent: str, partition: int, source: tuple[str, int] | None, next_offset: int
+        self, agent: str, partition: int, offsets: Mapping[tuple[str, int], int]
     ) -> AbstractAsyncContextManager[Sender]:
-        """Send within; when it is left without an error, all of it and the source's offset (if any) stand."""
+        """Send within; when it is left without an error, all of it and the sources' next offsets stand."""
         ...
 
     async def give_up(self, agent: str, partition: int) -> None:
@@ -59,8 +59,7 @@ class AcknowledgedSteps:
         self,
         agent: str,  # noqa: ARG002  # as the protocol has it
         partition: int,  # noqa: ARG002
-        source: tuple[str, int] | None,  # noqa: ARG002
-        next_offset: int,  # noqa: ARG002
+        offsets: Mapping[tuple[str, int], int],  # noqa: ARG002
     ) -> AsyncIterator[Sender]:
         """Send within; the offset is Faust's to commit."""
         yield self._sender
@@ -88,16 +87,15 @@ class Transactions:
         await asyncio.gather(*(self._take_over(agent, partition) for partition in partitions))
 
     @asynccontextmanager
-    async def batch(
-        self, agent: str, partition: int, source: tuple[str, int] | None, next_offset: int
-    ) -> AsyncIterator[Sender]:
+    async def batch(self, agent: str, partition: int, offsets: Mapping[tuple[str, int], int]) -> AsyncIterator[Sender]:
         """One transaction; an error inside aborts it, a fenced producer raises ProducerFenced."""
         sender = self._senders[agent, partition]
         producer = await sender.start()
         async with producer.transaction():
             yield sender
-            if source is not None:
-                await producer.send_offsets_to_transaction({TopicPartition(*source): next_offset}, WORKER_GROUP)
+            if offsets:
+                taken = {TopicPartition(*place): offset for place, offset in offsets.items()}
+                await producer.send_offsets_to_transaction(taken, WORKER_GROUP)
 
     async def give_up(self, agent: str, partition: int) -> None:
         """Stop the partition's producer."""

@@ -264,19 +264,27 @@ class Network:
             self.step(place, size, next(burning, None))
 
     def step(self, place: Place, size: int, fuse: int | None = None) -> None:
-        """Process one batch; acknowledged if the fuse is None, otherwise everything in memory is gone."""
-        begin = self.committed[place]
-        batch = self.topics[place][begin : begin + size]
+        """Process one batch; acknowledged if the fuse is None, otherwise everything in memory is gone.
+
+        With chaos it sometimes holds what waits in the same partition of the agent's other inputs too.
+        """
+        agent = self._readers[place.topic]
+        others = (Place(topic, place.partition) for topic in agent.inputs)
+        joined = self.chaos is not None and self.chaos.random() < 0.5
+        places = [other for other in others if other == place or joined]
+        batches = {one.topic: self.topics[one][self.committed[one] : self.committed[one] + size] for one in places}
+        batches = {topic: batch for topic, batch in batches.items() if batch}
         before = sum(map(len, self.topics.values()))
         self._wire.fuse = fuse
-        self.at = batch[-1].timestamp
+        self.at = max(batch[-1].timestamp for batch in batches.values())
         with patch.object(agents, "recover", self._recover), suppress(Crash):
-            _finish(self._readers[place.topic].process(place.partition, batch))
+            _finish(agent.process(place.partition, batches))
         if fuse is not None:
             self._start()
             return
         self.writes.append(sum(map(len, self.topics.values())) - before)
-        self.committed[place] = begin + len(batch)
+        for topic, batch in batches.items():
+            self.committed[Place(topic, place.partition)] += len(batch)
 
     def restart(self) -> None:
         """Forget everything that is only in memory."""
