@@ -110,7 +110,9 @@ def build(
     agents = [Agent(derivation(), steps, config.bootstrap, rules, passed) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
-    async def stop_sending(*_: Any, **__: Any) -> None:
+    async def finish(*_: Any, **__: Any) -> None:
+        for agent in agents:
+            await agent.revoke(agent.owned)  # waits for the batches in hand
         await steps.stop()
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]  # Faust is untyped
