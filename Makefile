@@ -8,8 +8,9 @@ FOR ?=
 SEED ?= 1
 BENCH ?=
 CHAOS ?=
+MUTANTS ?=
 
-.PHONY: help setup demo test test-kafka lint types check chaos clean dashboards docs bench
+.PHONY: help setup demo test test-kafka lint types check chaos mutants clean dashboards docs bench
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +36,9 @@ test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
 
 chaos: $(READY) ## The long crash runs, with a table (CHAOS="--seed 7 --kills 50 --broker both" for options)
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+mutants: $(READY) ## Each guard taken out in turn: a test has to fail (MUTANTS="--list" for options)
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 lint: $(READY) ## Format and lint
 	@$(BIN)/ruff format --check .

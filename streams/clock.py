@@ -50,6 +50,10 @@ class Clock:
         """Whether a day closes when the clock passes this moment."""
         return not self.loads and last_closed_day(at, self.horizon) > self.closed_day
 
+    def would_expire(self, at: int) -> bool:
+        """Whether a load counts as ended when the clock passes this moment."""
+        return any(at - begun > LOAD_LIMIT_MS for begun in self.loads.values())
+
     def advance(self, at: int) -> bool:
         """Pass a moment; whether something changed that has to be kept (`state`)."""
         self.now = max(self.now, at)
@@ -110,7 +114,8 @@ class Segment(NamedTuple):
 
 
 def segments(entries: Sequence[Any], clock: Clock) -> Iterator[Segment]:
-    """Cut a batch: a mark is a segment of its own, a new one begins where a day closes, none spans the horizon.
+    """Cut a batch: a mark is a segment of its own; a new one begins where a day closes or a load expires; none spans
+    the horizon.
 
     Each entry is (append time, statement or mark, ...). The clock is asked when a segment is asked for, so it has to
     have been advanced through the one before.
@@ -130,7 +135,8 @@ def segments(entries: Sequence[Any], clock: Clock) -> Iterator[Segment]:
         while end < len(entries) and not isinstance(entries[end][1], Mark):
             appended_at = entries[end][0]
             passes = last_closed_day(max(reached, appended_at), clock.horizon) > last_closed_day(reached, clock.horizon)
-            if passes or appended_at - at > clock.horizon:
+            expires = not clock.would_expire(reached) and clock.would_expire(appended_at)
+            if passes or expires or appended_at - at > clock.horizon:
                 break
             reached = max(reached, appended_at)
             end += 1
@@ -143,7 +149,8 @@ def _needs_cuts(entries: Sequence[Any], clock: Clock) -> bool:
     earliest, latest = min(map(_appended, entries)), max(map(_appended, entries))
     reached = max(clock.now, latest)
     return (
-        latest - earliest > clock.horizon
+        bool(clock.loads)
+        or latest - earliest > clock.horizon
         or last_closed_day(reached, clock.horizon) > last_closed_day(max(clock.now, entries[0][0]), clock.horizon)
         or Mark in set(map(type, map(_said, entries)))
     )

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.coordinates import Mark
@@ -91,6 +91,7 @@ def run(clock: Clock, batch: list[Told]) -> list[tuple[int, bool, int]]:
     return seen
 
 
+@settings(max_examples=500)
 @given(st.lists(_told, max_size=30), st.data())
 def test_what_is_closed_when_a_record_is_taken_does_not_depend_on_the_batches(
     told: list[Told], data: st.DataObject
