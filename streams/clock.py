@@ -114,10 +114,9 @@ class Segment(NamedTuple):
 
 
 def segments(entries: Sequence[Any], clock: Clock) -> Iterator[Segment]:
-    """Cut a batch: a mark is a segment of its own; a new one begins where a day closes or a load expires; none spans
-    the horizon.
+    """Cut a batch: a mark is a segment of its own, a new one begins where a day closes or a load expires.
 
-    Each entry is (append time, statement or mark, ...). The clock is asked when a segment is asked for, so it has to
+    None spans the horizon. Each entry is (append time, statement or mark, ...). The clock is asked when a segment is asked for, so it has to
     have been advanced through the one before.
     """
     if entries and not _needs_cuts(entries, clock):
