@@ -1,4 +1,4 @@
-"""What the agents publish as time passes, and what the store computes from promise and now(): the same, word for word."""
+"""What agents publish as time passes, and what the store computes from promise and now(): the same, word for word."""
 
 import time
 
