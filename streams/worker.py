@@ -48,6 +48,7 @@ class WorkerConfig:
     `single`: there is never a second worker (the embedded stack). Tansu then wants a short session and no
     static membership, since its first join takes half a session (measured: 1 s); Apache Kafka refuses
     sessions below 6 s, and with a static member a restart after SIGKILL takes over in 0.02 s.
+    `max_batch`: the most records of a batch; None: 20,000, and 5,000 for a single worker with its short session.
     `horizon` (ms), `max_facts` and `bad_share`: see `streams.agent.Rules`.
     """
 
@@ -56,7 +57,7 @@ class WorkerConfig:
     datadir: str
     single: bool
     instance: str = "worker-1"
-    max_batch: int = 5_000
+    max_batch: int | None = None
     horizon: int = 7 * 86_400_000
     max_facts: int = 5_000_000
     bad_share: float = BAD_SHARE
@@ -81,6 +82,7 @@ def build(
 ) -> Any:
     """The Faust app with its agents; `passed` is told each step of each batch, `now` is the time in ms."""
     session = 1.0 if config.single else 10.0
+    max_batch = config.max_batch or (5_000 if config.single else 20_000)
     app = faust.App(
         WORKER_GROUP,
         broker=f"batched://{config.bootstrap}",
@@ -90,7 +92,7 @@ def build(
         topic_disable_leader=True,
         topic_allow_declare=False,
         autodiscover=False,
-        broker_max_poll_records=config.max_batch,
+        broker_max_poll_records=max_batch,
         consumer_max_fetch_size=4 << 20,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=None if config.single else config.instance,
@@ -126,7 +128,7 @@ def build(
             agent.assigned({place.partition for place in assigned if place.topic in agent.inputs})
 
     for agent in agents:
-        _attach(app, agent, config.max_batch)
+        _attach(app, agent, max_batch)
     return app
 
 
