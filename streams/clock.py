@@ -116,8 +116,8 @@ class Segment(NamedTuple):
 def segments(entries: Sequence[Any], clock: Clock) -> Iterator[Segment]:
     """Cut a batch: a mark is a segment of its own, a new one begins where a day closes or a load expires.
 
-    None spans the horizon. Each entry is (append time, statement or mark, ...). The clock is asked when a segment is asked for, so it has to
-    have been advanced through the one before.
+    None spans the horizon. Each entry is (append time, statement or mark, ...). The clock is asked when a segment is
+    asked for, so it has to have been advanced through the one before.
     """
     if entries and not _needs_cuts(entries, clock):
         yield Segment(entries[0][0], None, entries)
