@@ -1,0 +1,165 @@
+"""Guards of bringing state back: to the true end, from rows in any order, and of nothing that is lost or foreign."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_TABLE: Final = "tests/streams/test_table.py::"
+_RECOVERY: Final = "tests/streams/test_recovery.py::"
+_CLOSING: Final = "tests/streams/test_guards_closing.py::"
+_ENDS: Final = "tests/streams/test_ends.py::"
+_ANY_ORDER: Final = _CLOSING + "test_what_has_closed_comes_back_from_rows_in_any_order"
+_STUBS: Final = _CLOSING + "test_a_stub_comes_back_as_one_from_rows_in_any_order"
+
+MUTANTS: Final = (
+    Mutant(
+        "recovery-keeps-the-greatest-version",
+        3,
+        "streams/table.py",
+        "if known is not None and known.version >= fact.version:\n            return",
+        "if known is not None and known.version == fact.version:\n            return",
+        "the row that is read last counts, in whatever order rows stand",
+        (_TABLE + "test_recovery_brings_back_what_was_in_memory_in_any_order_of_the_rows",),
+    ),
+    Mutant(
+        "recovery-keeps-all-targets",
+        3,
+        "streams/table.py",
+        "entity.targets = tuple(sorted({*entity.targets, *row.targets}))",
+        "entity.targets = row.targets",
+        "after a restart somebody is not told that something is withdrawn",
+        (_TABLE + "test_recovery_brings_back_what_was_in_memory_in_any_order_of_the_rows",),
+    ),
+    Mutant(
+        "recovery-keeps-the-greatest-offset",
+        3,
+        "streams/table.py",
+        "            entity = self.entities[name] = Entity()\n        entity.offset = max(entity.offset, offset)\n",
+        "            entity = self.entities[name] = Entity()\n        entity.offset = offset\n",
+        "a state that was brought back bears an older version than before",
+        (_TABLE + "test_recovery_brings_back_what_was_in_memory_in_any_order_of_the_rows",),
+    ),
+    Mutant(
+        "a-base-drops-the-facts-it-covers",
+        3,
+        "streams/table.py",
+        "if _is_closed(name, fact, row.day)]:",
+        "if _is_closed(name, fact, row.day) and name is None]:",
+        "closed movements count twice after a restart",
+        (
+            "tests/streams/test_closing.py::test_closing_forgets_the_facts_and_keeps_the_figures_through_a_restart",
+            _ANY_ORDER,
+        ),
+    ),
+    Mutant(
+        "a-fact-that-its-base-covers-is-not-taken-in",
+        3,
+        "streams/table.py",
+        "if (entity.closed_at is not None and not is_residue) or _is_closed(identity, fact, entity.base_day):",
+        "if entity.closed_at is not None and not is_residue:",
+        "closed movements count twice where their rows are read after the base",
+        (_ANY_ORDER,),
+    ),
+    Mutant(
+        "a-stubs-facts-are-not-taken-in",
+        3,
+        "streams/table.py",
+        "if (entity.closed_at is not None and not is_residue) or _is_closed(identity, fact, entity.base_day):",
+        "if _is_closed(identity, fact, entity.base_day):",
+        "a stub whose rows are read in another order takes repeats for late ones, or comes to life",
+        (_STUBS,),
+    ),
+    Mutant(
+        "an-older-base-does-not-replace-a-newer",
+        3,
+        "streams/table.py",
+        "isinstance(row, BaseRow) and row.day > entity.base_day:",
+        "isinstance(row, BaseRow):",
+        "closed days are forgotten where rows are read in another order",
+        (_ANY_ORDER,),
+    ),
+    Mutant(
+        "the-newest-state-of-the-clock-counts",
+        3,
+        "streams/clock.py",
+        "if state.changes >= self.changes:",
+        "if state.changes >= 0:",
+        "closed days open again where rows are read in another order",
+        ("tests/streams/test_clock.py::test_a_clock_comes_back_from_what_was_kept_in_any_order",),
+    ),
+    Mutant(
+        "the-clock-is-in-the-changelog",
+        3,
+        "streams/table.py",
+        "        if news:\n            changes.write(",
+        "        if news and self.epoch == -1:\n            changes.write(",
+        "after a restart closed days are open",
+        (_CLOSING + "test_days_stay_closed_through_a_restart",),
+    ),
+    Mutant(
+        "the-base-is-in-the-changelog",
+        3,
+        "streams/table.py",
+        "        changes.write(name, self.codec.base(name, closed, today, entity.base))\n",
+        "",
+        "once the facts of closed days are compacted away, they are lost",
+        (_CLOSING + "test_what_has_closed_stands_in_its_base_once_its_facts_are_compacted_away",),
+    ),
+    Mutant(
+        "true-ends-are-the-high-watermarks",
+        3,
+        "streams/ends.py",
+        "return {place: high for place, (high, _) in watermarks.items()}",
+        "return await _listed(_client(consumer), list(watermarks), _LATEST)",
+        "whoever reads to the end loses the last batch on Tansu",
+        (_ENDS + "test_ends_are_the_number_of_records_also_where_there_are_none[tansu]",),
+    ),
+    Mutant(
+        "an-open-transaction-is-not-read-for-the-last-record",
+        3,
+        "streams/ends.py",
+        "end = stable if 0 <= stable < high else high",
+        "end = high",
+        "waiting until all is read waits for what cannot be read",
+        (_ENDS + "test_the_last_record_is_neither_a_marker_nor_aborted_nor_of_an_open_transaction",),
+        kafka=True,
+    ),
+    Mutant(
+        "a-control-record-is-no-record",
+        3,
+        "streams/recovery.py",
+        "(await last_records(consumer, sources)).items()",
+        "{place: end - 1 for place, end in (await true_ends(consumer, sources)).items()}.items()",
+        "a partition is never caught up behind a transaction, and time never passes in it",
+        ("tests/streams/test_guards_sending.py::test_a_partition_is_caught_up_behind_a_transaction",),
+        kafka=True,
+    ),
+    Mutant(
+        "recovery-reads-committed",
+        3,
+        "streams/recovery.py",
+        'isolation_level="read_committed"',
+        'isolation_level="read_uncommitted"',
+        "rows of a batch that failed are brought back",
+        ("tests/streams/test_guards_sending.py::test_rows_of_a_batch_that_failed_are_not_brought_back",),
+        kafka=True,
+    ),
+    Mutant(
+        "a-lost-changelog-is-refused",
+        4,
+        "streams/recovery.py",
+        "            if partition.epoch is None:\n                _refuse_loss",
+        "            if partition.epoch == -1:\n                _refuse_loss",
+        "the worker starts anew under offsets that stand for lost state",
+        (_RECOVERY + "test_a_deleted_changelog_is_refused_and_not_started_anew[tansu]",),
+    ),
+    Mutant(
+        "a-foreign-format-is-refused",
+        4,
+        "streams/rows.py",
+        "if decoded[0] != FORMAT:",
+        "if decoded[0] == -1:",
+        "a row of a newer version is misread",
+        ("tests/streams/test_rows.py::test_a_row_of_a_newer_format_is_refused_in_a_clear_sentence",),
+    ),
+)
