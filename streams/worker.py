@@ -142,12 +142,12 @@ def _attach(app: Any, agent: Agent, max_batch: int) -> None:
 
     async def body(stream: Any) -> None:
         inboxes: dict[int, Inbox] = {}
-        working.append(asyncio.create_task(_guarded(agent, _let_time_pass(agent))))
+        working.append(asyncio.create_task(_guarded(app, agent, _let_time_pass(agent))))
         async for event in stream.noack().events():
             number = event.message.partition
             if number not in inboxes:
                 inboxes[number] = Inbox(max_batch)
-                working.append(asyncio.create_task(_guarded(agent, _work(app, agent, inboxes[number]))))
+                working.append(asyncio.create_task(_guarded(app, agent, _work(app, agent, inboxes[number]))))
             await inboxes[number].put(event)
 
     app.agent(topic, name=agent.derivation.name)(body)
@@ -175,12 +175,18 @@ async def _work(app: Any, agent: Agent, inbox: Inbox) -> None:
             event.ack()
 
 
-async def _guarded(agent: Agent, work: Coroutine[Any, Any, None]) -> None:
-    """Whatever goes wrong with a batch ends the process before an acknowledgement."""
+async def _guarded(app: Any, agent: Agent, work: Coroutine[Any, Any, None]) -> None:
+    """Whatever goes wrong with a batch ends the process before an acknowledgement.
+
+    A cancellation too, unless the app is stopping: nobody here cancels anything, but aiokafka cancels what waits for
+    a connection that is lost, and a task that ended by that in silence would leave its partition to nobody.
+    """
     try:
         await work
     except asyncio.CancelledError:
-        raise
+        if app.should_stop:
+            raise
+        _die(f"{agent.derivation.name}: a request was cancelled, the broker's connection was lost.", FAILED)
     except QuaysideError as error:
         _die(f"{agent.derivation.name}: {error}", error.exit_code)
     except Exception:  # noqa: BLE001  # whatever it is, the batch must not be acknowledged

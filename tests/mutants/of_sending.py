@@ -298,6 +298,15 @@ MUTANTS: Final = (
         (_TRANSPORT + "test_the_stream_is_one_that_acknowledges_nothing_by_itself",),
     ),
     Mutant(
+        "a-cancelled-request-ends-the-process",
+        3,
+        "streams/worker.py",
+        "        if app.should_stop:\n            raise\n",
+        "        raise\n",
+        "after a restart of the broker a partition may be left to nobody",
+        (_TRANSPORT + "test_a_request_that_the_client_cancels_ends_the_process_and_not_only_the_task",),
+    ),
+    Mutant(
         "a-failed-batch-ends-the-process",
         3,
         "streams/worker.py",

@@ -233,8 +233,23 @@ async def test_whatever_a_batch_raises_ends_the_process() -> None:
 
     agent: Any = SimpleNamespace(derivation=SimpleNamespace(name="stock"))
     with patch.object(worker, "_die") as died:
-        await worker._guarded(agent, fails())
+        await worker._guarded(SimpleNamespace(should_stop=False), agent, fails())
     died.assert_called_once_with("", worker.FAILED)
+
+
+async def test_a_request_that_the_client_cancels_ends_the_process_and_not_only_the_task() -> None:
+    """The client cancels what waits for a connection that is lost; seen in a restart of the broker."""
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    agent: Any = SimpleNamespace(derivation=SimpleNamespace(name="stock"))
+    with patch.object(worker, "_die") as died:
+        await worker._guarded(SimpleNamespace(should_stop=False), agent, cancelled())
+    assert died.call_args.args[1] == worker.FAILED
+    with patch.object(worker, "_die") as died, pytest.raises(asyncio.CancelledError):
+        await worker._guarded(SimpleNamespace(should_stop=True), agent, cancelled())
+    died.assert_not_called()
 
 
 async def test_the_stream_is_one_that_acknowledges_nothing_by_itself() -> None:
