@@ -6,11 +6,13 @@ READY := $(VENV)/.ready
 DATA ?= quayside-data
 FOR ?=
 SEED ?= 1
+# These have a target of their own, test-engine.
+APART := --ignore tests/canaries --ignore tests/chaos
 BENCH ?=
 CHAOS ?=
 MUTANTS ?=
 
-.PHONY: help setup demo test test-kafka lint types check chaos mutants clean dashboards docs bench
+.PHONY: help setup demo test test-kafka test-engine lint types check chaos mutants clean dashboards docs bench
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,10 +31,13 @@ demo: $(READY) ## The whole pipeline with a demo supply network (FOR=45 ends it 
 	@$(BIN)/quayside up --demo --seed $(SEED) --data $(DATA) $(if $(FOR),--for $(FOR))
 
 test: $(READY) ## The tests; needs no Java
-	@$(BIN)/python -m pytest -q -m "not kafka and not slow"
+	@$(BIN)/python -m pytest -q -m "not kafka and not slow" $(APART)
 
 test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
-	@$(BIN)/python -m pytest -q -m "kafka and not slow"
+	@$(BIN)/python -m pytest -q -m "kafka and not slow" $(APART)
+
+test-engine: $(READY) ## Canaries of what we lean on, and the short crash runs, on both brokers
+	@$(BIN)/python -m pytest -q -m "not slow" tests/canaries tests/chaos
 
 chaos: $(READY) ## The long crash runs, with a table (CHAOS="--seed 7 --kills 50 --broker both" for options)
 	@$(BIN)/python -m tests.chaos $(CHAOS)
