@@ -121,6 +121,9 @@ class Agent:
         self._owned.difference_update(numbers)
         for number in numbers:
             self._turns[number] += 1
+        async with self._bringing:
+            pass  # a takeover that is under way must not fence the next owner after we have given up
+        for number in numbers:
             async with self._batches[number]:
                 self._partitions.pop(number, None)
                 await self._steps.give_up(self.derivation.name, number)

@@ -47,10 +47,11 @@ async def recover(bootstrap: str, changelog: str, partitions: Mapping[int, Parti
     await consumer.start()
     try:
         consumer.assign(places)
-        ends = await true_ends(consumer, places)
-        await _read(consumer, {place: end for place, end in ends.items() if end}, partitions)
+        # Offsets first: one that is committed after the changelog was read does not speak of what was read.
         found = await asyncio.gather(*map(consumer.committed, sources))
         committed = {source: offset or 0 for source, offset in zip(sources, found, strict=True)}
+        ends = await true_ends(consumer, places)
+        await _read(consumer, {place: end for place, end in ends.items() if end}, partitions)
         for number, partition in partitions.items():
             if partition.epoch is None:
                 _refuse_loss(changelog, {place: offset for place, offset in committed.items() if place[1] == number})
