@@ -14,6 +14,7 @@ from faust.types import TP
 
 from streams import worker
 from streams.inbox import Inbox
+from streams.transport.driver import BatchConsumerThread
 
 _PLACE: Final = TP("topic", 0)
 _OFFSETS: Final = {_PLACE: 5}
@@ -274,3 +275,15 @@ async def test_the_stream_is_one_that_acknowledges_nothing_by_itself() -> None:
     stream = Stream()
     await bodies[0](stream)
     assert stream.is_noack
+
+
+async def test_after_a_rebalance_a_partition_without_a_commit_is_read_from_its_beginning() -> None:
+    """The driver leaves it where it is, behind what the rebalance made it drop."""
+    consumer = SimpleNamespace(
+        seek_to_committed=AsyncMock(return_value={"committed": 5, "none": None, "zero": 0}),
+        seek_to_beginning=AsyncMock(),
+    )
+    thread: Any = SimpleNamespace(_ensure_consumer=lambda: consumer)
+    found = await BatchConsumerThread._seek_to_committed(thread)
+    assert found == {"committed": 5, "none": None, "zero": 0}
+    consumer.seek_to_beginning.assert_awaited_once_with("none", "zero")
