@@ -46,12 +46,10 @@ class Published:
     refused: int = 0
     late: int = 0
     sentences: list[str] = field(default_factory=list)
-    said: set[int] = field(default_factory=set)
-    """Hashes of the accepted lines."""
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "said"}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +105,11 @@ def publish_lines(name: str, data: Path | None, *, wait: bool, history: bool = F
         door = Door(store)
         publisher = _publisher(settings, stack, "publish" if history else None)
         began = time.time_ns() // 1_000_000
-        asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, publisher))
+        said = asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, publisher))
         if wait:
             _settle(stack)
             told = (str(value).encode() for (value,) in rows(store, _LATE_SINCE, {"since": began}))
-            outcome.late = sum(hash(value) in outcome.said for value in told)
+            outcome.late = sum(hash(value) in said for value in told)
     if outcome.late:
         outcome.sentences.append(
             f"{outcome.late} events came too late to be applied, since their days have closed (QUAYSIDE_HORIZON): they "
@@ -148,7 +146,9 @@ def _publisher(settings: Settings, stack: StackFile, load: str | None) -> Publis
 
 async def _publish(
     lines: AsyncIterator[list[Line]], door: Door, outcome: Published, name: str, publisher: Publisher
-) -> None:
+) -> set[int]:
+    """Publish the lines as they come, and count them in the outcome; the hashes of those that were accepted."""
+    said: set[int] = set()
     shown = "stdin" if name == "-" else name
     try:
         with _progress("publishing", None) as bar:
@@ -160,7 +160,7 @@ async def _publish(
                     [*decision.accepted, *(refused.dead_letter(shown, now) for refused in decision.refused)]
                 )
                 outcome.accepted += len(decision.accepted)
-                outcome.said.update(hash(told.value) for told in decision.accepted)
+                said.update(hash(told.value) for told in decision.accepted)
                 outcome.refused += len(decision.refused)
                 outcome.read += len(decision.accepted) + len(decision.refused)
                 room = max(0, _SHOWN - len(outcome.sentences))
@@ -170,6 +170,7 @@ async def _publish(
         await publisher.close()
     if outcome.refused > len(outcome.sentences):
         outcome.sentences.append(f"... and {outcome.refused - len(outcome.sentences)} more: see dead_letters")
+    return said
 
 
 async def _send(records: Sequence[Spooled], publisher: Publisher) -> None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import WrongInput
+from streams.clock import HORIZON_MS
 
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     epoch: int = Field(default=1, ge=1)
     """The epoch of a Kafka of your own; raise it by one when its topics are made anew."""
 
-    horizon: Duration = 7 * 86_400_000
+    horizon: Duration = HORIZON_MS
     """How long after its end a period stays open for late events."""
 
     max_facts: int = Field(default=5_000_000, ge=1_000)

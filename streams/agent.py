@@ -27,7 +27,7 @@ from schemas.derived import LateRecord, Published, encode
 from schemas.errors import QuaysideError
 from schemas.topics import fact_topic, forward_topic
 from schemas.versions import Version
-from streams.clock import Clock, Segment, segments
+from streams.clock import HORIZON_MS, Clock, Segment, segments
 from streams.derivation import Derivation, Derived
 from streams.entity import Entity
 from streams.facts import PASSED, Fact, Statement, TimePassed, is_gone
@@ -36,7 +36,7 @@ from streams.recovery import recover
 from streams.rows import Codec
 from streams.sending import Record, Sender
 from streams.steps import Steps
-from streams.table import STUB_DAYS, Changes, Partition
+from streams.table import MOST_FACTS, STUB_DAYS, Changes, Partition
 
 _log: Final = logging.getLogger("quayside.agent")
 
@@ -68,9 +68,9 @@ class Rules:
     """
 
     epoch: int
-    horizon: int = 7 * 86_400_000
+    horizon: int = HORIZON_MS
     stub_days: int = STUB_DAYS
-    most_facts: int = 5_000_000
+    most_facts: int = MOST_FACTS
     bad_share: float = BAD_SHARE
     now: Callable[[], int] = wall_clock
     partitions: int | None = None
@@ -90,9 +90,6 @@ class Agent:
         self.derivation: Final = derivation
         self.changelog: Final = f"{derivation.name}.facts"
         self.codec: Final = Codec(derivation.payload, derivation.base)
-        self.accepted = 0
-        self.repeated = 0
-        self.late = 0
         self._steps = steps
         self._bootstrap = bootstrap
         self._rules = rules
@@ -240,9 +237,6 @@ class Agent:
         outgoing.extend(self._late_record(entry, reason) for entry, reason in changes.late)
         await sender.send(outgoing)
         self._passed(self.derivation.name, 4)
-        self.accepted += changes.accepted
-        self.repeated += changes.repeated
-        self.late += len(changes.late)
 
     def _published(self, partition: Partition, leaving: Mapping[str, Entity]) -> list[tuple[str, Record]]:
         """Everything that entities tell which are about to close, whether it was told before or not."""

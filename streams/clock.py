@@ -18,6 +18,9 @@ from schemas.times import DAY_MS
 NEVER: Final = -(10**9)
 """A day before all days: nothing has closed."""
 
+HORIZON_MS: Final = 7 * DAY_MS
+"""How long a period stays open after its end, where nobody says otherwise."""
+
 LOAD_LIMIT_MS: Final = DAY_MS
 """A load whose end mark has not come after so long counts as ended: whoever published it is gone."""
 

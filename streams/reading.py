@@ -110,8 +110,9 @@ class Reader:
             for record in taken:
                 self._contribution(record, reading)
         else:
+            facts = fact_topic(topic)
             for record in taken:
-                self._event(fact_topic(topic), record, reading)
+                self._event(facts, record, reading)
         if reading.dead_letters or topic in self._recent:
             self._watch(topic, len(taken), reading.dead_letters)
         return reading
@@ -129,11 +130,12 @@ class Reader:
             if origin is not None:
                 appended_at = origin.appended_at
                 clock_at = REPLAYED if origin.store_id else clock_at
-        reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
+            reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
         said = self._said(topic, record, origin, appended_at, reading)
         if said is not None:
             reading.entries.append(Entry(clock_at, said, record, appended_at))
-        reading.entries.extend(Marked(clock_at, mark) for mark in marks if not mark.begins)
+        if marks:
+            reading.entries.extend(Marked(clock_at, mark) for mark in marks if not mark.begins)
 
     def _said(
         self, topic: str, record: Any, origin: Origin | None, appended_at: int, reading: Reading
@@ -154,8 +156,7 @@ class Reader:
 
     def _forward(self, record: Any, origin: Origin | None, entity: str) -> Record:
         if origin is None:
-            where = Coordinate(self._epoch, record.topic, record.partition, record.offset)
-            origin = Origin(where, record.timestamp, "")
+            origin = Origin(coordinate_of(record, None, self._epoch), record.timestamp, "")
         return Record(entity.encode(), record.value, (origin.header(),))
 
     def _contribution(self, record: Any, reading: Reading) -> None:

@@ -25,6 +25,9 @@ REMEMBER_DAYS: Final = 30
 STUB_DAYS: Final = 400
 """How long a stub is kept, so that a replay or a container coming back cannot raise a ghost."""
 
+MOST_FACTS: Final = 5_000_000
+"""Above so many facts in memory the oldest periods close early, where nobody says otherwise."""
+
 RUNNING_FROM: Final = 12
 """With so many facts it pays to keep what follows up to date instead of deriving it from all of them."""
 

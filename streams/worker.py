@@ -21,9 +21,11 @@ from schemas.errors import QuaysideError
 from schemas.topics import TOPICS
 from streams.agent import Agent, Passed, Rules
 from streams.agents import DERIVATIONS, WORKER_GROUP
+from streams.clock import HORIZON_MS
 from streams.inbox import Inbox
 from streams.reading import BAD_SHARE, wall_clock
 from streams.steps import AcknowledgedSteps, Steps, Transactions
+from streams.table import MOST_FACTS
 from streams.transport.driver import Undecoded
 
 FAILED: Final = 70
@@ -58,8 +60,8 @@ class WorkerConfig:
     single: bool
     instance: str = "worker-1"
     max_batch: int | None = None
-    horizon: int = 7 * 86_400_000
-    max_facts: int = 5_000_000
+    horizon: int = HORIZON_MS
+    max_facts: int = MOST_FACTS
     bad_share: float = BAD_SHARE
     loglevel: str = "warn"
 

@@ -24,7 +24,7 @@ from deploy.bench.watching import Watcher
 from schemas.errors import QuaysideError
 from schemas.topics import BY_NAME
 from schemas.wire import Rejection, read
-from streams.clock import Clock
+from streams.clock import HORIZON_MS, Clock
 from streams.recovery import recover
 from streams.rows import Codec
 from streams.sending import Record, Sender, partition_of
@@ -32,7 +32,6 @@ from streams.stock.derive import Stock
 from streams.table import Partition
 
 CHANGELOG: Final = "stock.facts"
-HORIZON_MS: Final = 7 * 86_400_000
 
 _EPOCH: Final = 1
 _BATCH: Final = 20_000

@@ -7,7 +7,7 @@ import msgspec
 from schemas.derived import Transit
 from schemas.event import Event
 from schemas.quantities import thousandths
-from schemas.times import DAY_MS, to_ms
+from schemas.times import DAY_MS
 from schemas.versions import event_version, identity
 from streams.facts import Fact, Statement
 
@@ -61,7 +61,7 @@ Payload = Movement | InTransit
 def movement_statement(event: Event, raw: bytes) -> Statement:
     """The fact that a warehouse event states; its period is the day on which it happened."""
     movement: Any = event  # of WarehouseEvent: this agent reads one topic of events
-    occurred_at = to_ms(movement.occurred_at)
+    occurred_at = movement.occurred_ms
     kind = f"moved_{movement.direction}" if movement.type == "moved" else movement.type
     payload: Any = None
     if not movement.retracted:
@@ -73,7 +73,7 @@ def movement_statement(event: Event, raw: bytes) -> Statement:
             shipment_id=movement.references.shipment_id,
             lot=movement.lot,
         )
-    version = event_version(to_ms(movement.recorded_at), raw, retracted=movement.retracted)
+    version = event_version(movement.recorded_ms, raw, retracted=movement.retracted)
     fact = Fact(version, payload, occurred_at // DAY_MS)
     return Statement(movement.entity_key(), identity(movement.source, movement.event_id), fact)
 
