@@ -4,16 +4,20 @@
 first append time in a header, so that it is stored once however often it is replayed. A record that an agent
 passes on to the partition it belongs to carries the same header.
 
+A dead letter that is sent again, and a late record that is applied after all, say in a header of their own what they
+take up again, so that the history can tell what became of it.
+
 History that is loaded (a new supplier's backlog) stands between two marks in each partition: headers of its first and
 of its last record there. Between them no period closes and nobody is paged (streams/clock.py).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 ORIGIN_HEADER: Final = "quayside-origin"
 MARK_HEADER: Final = "quayside-mark"
+AGAIN_HEADER: Final = "quayside-again"
 
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -55,6 +59,24 @@ class Mark:
         return MARK_HEADER, f"{'begin' if self.begins else 'end'}/{self.load}".encode()
 
 
+AgainKind = Literal["dead", "late"]
+"""`dead`: a dead letter that was sent again. `late`: a late record that was applied after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a record takes up again: the dead letter or the late record that first stood at this coordinate."""
+
+    kind: AgainKind
+    coordinate: Coordinate
+
+    def header(self) -> tuple[str, bytes]:
+        """The Kafka header that carries this."""
+        where = self.coordinate
+        text = f"{self.kind}/{where.epoch}/{where.topic}/{where.partition}/{where.offset}"
+        return AGAIN_HEADER, text.encode()
+
+
 def marks_of(headers: Headers) -> tuple[Mark, ...]:
     """The marks that a record carries: none, one, or where it is the only one of its load in the partition, both."""
     found = []
@@ -83,6 +105,23 @@ def origin_of(headers: Headers, appended_at: int, topic: str) -> Origin | None:
             return None
         believed = first_topic == topic and is_possible(origin.coordinate, origin.appended_at)
         return origin if believed and origin.appended_at <= appended_at else None
+    return None
+
+
+def again_of(headers: Headers) -> Again | None:
+    """What the headers of a record say it takes up again; None where they do not, or do not parse."""
+    for name, value in headers:
+        if name != AGAIN_HEADER:
+            continue
+        parts = (value or b"").decode("utf-8", "replace").split("/")
+        try:
+            kind, epoch, topic, partition, offset = parts
+            place = Coordinate(int(epoch), topic, int(partition), int(offset))
+        except ValueError:
+            return None
+        known: tuple[AgainKind, ...] = get_args(AgainKind)
+        found = next((one for one in known if one == kind), None)
+        return Again(found, place) if found is not None and is_possible(place, 0) else None
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, is_possible, origin_of
+from schemas.coordinates import Coordinate, again_of, is_possible, origin_of
 from schemas.derived import DeadLetter, LateRecord, Published
 from schemas.event import Event, References
 from schemas.operator import Acknowledged, Unacknowledged
@@ -25,7 +25,7 @@ from schemas.versions import content_hash
 from schemas.warehouse import WarehouseEvent
 from schemas.wire import Rejection, read
 from sinks.states import state_row
-from sinks.tables import DEAD, FACTS, LATE, REPLAYED, STATES
+from sinks.tables import DEAD, FACTS, HANDLED, LATE, REPLAYED, STATES
 
 Row = tuple[Any, ...]
 Placed = tuple[str, Row]
@@ -69,12 +69,12 @@ def rows_of(record: Record, store_id: str, findings: Findings = no_findings) -> 
 
 
 def _fact(record: Record, store_id: str, findings: Findings) -> tuple[Placed, ...]:
-    again: tuple[Placed, ...] = ()
+    again = _handled(record) if record.headers else ()
     origin = origin_of(record.headers, record.appended_at, record.topic) if record.headers else None
     if origin is not None:
         first = origin.coordinate
         place = (first.epoch, first.partition, first.offset)
-        again = ((REPLAYED.name, (record.epoch, record.topic, record.partition, record.offset, *place)),)
+        again = (*again, (REPLAYED.name, (record.epoch, record.topic, record.partition, record.offset, *place)))
         if origin.store_id == store_id:
             return again
         record = record._replace(
@@ -85,6 +85,16 @@ def _fact(record: Record, store_id: str, findings: Findings) -> tuple[Placed, ..
         return (*again, _dead(record, event))
     row = _event_columns(record, event, findings) + _ENTITY_COLUMNS[record.topic](event)
     return (*again, (FACTS[record.topic].name, row))
+
+
+def _handled(record: Record) -> tuple[Placed, ...]:
+    """That a dead letter or a late record was taken up again here."""
+    found = again_of(record.headers)
+    if found is None:
+        return ()
+    first = found.coordinate
+    here = (record.epoch, record.partition, record.offset, record.appended_at)
+    return ((HANDLED.name, (found.kind, first.epoch, first.topic, first.partition, first.offset, *here)),)
 
 
 def _event_columns(record: Record, event: Any, findings: Findings) -> Row:

@@ -112,6 +112,20 @@ LATE: Final = Table(
     (*_TOPIC_COORDINATE, ("appended_at", _MOMENT), *_each(_TEXT, "entity source event_id reason value")),
 )
 
+HANDLED: Final = Table(
+    "handled_records",
+    (
+        ("kind", _TEXT),
+        ("first_epoch", "UInt64"),
+        ("topic", _TEXT),
+        ("first_partition", "UInt32"),
+        ("first_offset", "UInt64"),
+        *_COORDINATE,
+        ("handled_at", _MOMENT),
+    ),
+)
+"""Dead letters that were sent again and late records that were applied, and where they stood then."""
+
 STATES: Final[dict[str, Table]] = {
     "order.status": Table(
         "order_status",
@@ -209,6 +223,6 @@ STATES: Final[dict[str, Table]] = {
 """The table of each view topic."""
 
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (*FACTS.values(), REPLAYED, DEAD, LATE, *STATES.values())
+    table.name: table for table in (*FACTS.values(), REPLAYED, DEAD, LATE, HANDLED, *STATES.values())
 }
 """All of them by name, in the order in which they are written."""
