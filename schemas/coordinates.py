@@ -7,17 +7,21 @@ passes on to the partition it belongs to carries the same header.
 A dead letter that is sent again, and a late record that is applied after all, say in a header of their own what they
 take up again, so that the history can tell what became of it.
 
+The history of one entity that is replayed to derive it anew says so in another header (`Reopen`).
+
 History that is loaded (a new supplier's backlog) stands between two marks in each partition: headers of its first and
 of its last record there. Between them no period closes and nobody is paged (streams/clock.py).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 ORIGIN_HEADER: Final = "quayside-origin"
 MARK_HEADER: Final = "quayside-mark"
 AGAIN_HEADER: Final = "quayside-again"
+REOPEN_HEADER: Final = "quayside-reopen"
 
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -75,6 +79,43 @@ class Again:
         where = self.coordinate
         text = f"{self.kind}/{where.epoch}/{where.topic}/{where.partition}/{where.offset}"
         return AGAIN_HEADER, text.encode()
+
+
+class Reopening(NamedTuple):
+    """The first or the last record of one entity's whole history, replayed so that it is derived anew.
+
+    Between the two the agent starts from nothing, also where the entity's periods had closed, and publishes nothing
+    of it. `generation`: grows with every rebuild of the entity; a record of one that has been begun begins nothing.
+    """
+
+    entity: str
+    generation: int
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """What a replayed record says of the rebuild of an entity that it belongs to: whether it begins it, or ends it."""
+
+    generation: int
+    begins: bool = False
+    ends: bool = False
+
+    def header(self) -> tuple[str, bytes]:
+        """The Kafka header that carries this."""
+        return REOPEN_HEADER, f"{self.generation}/{'begin' * self.begins}/{'end' * self.ends}".encode()
+
+
+def reopen_of(headers: Headers) -> Reopen | None:
+    """What the headers of a record say of a rebuild; None where they do not, or do not parse."""
+    for name, value in headers:
+        if name != REOPEN_HEADER:
+            continue
+        found = _REOPEN.fullmatch((value or b"").decode("utf-8", "replace"))
+        if found is None or not 0 < int(found[1]) < _INT64:
+            return None
+        return Reopen(int(found[1]), bool(found[2]), bool(found[3]))
+    return None
 
 
 def marks_of(headers: Headers) -> tuple[Mark, ...]:
@@ -135,4 +176,5 @@ def is_possible(place: Coordinate, appended_at: int) -> bool:
     )
 
 
+_REOPEN: Final = re.compile(r"([0-9]{1,19})/(begin)?/(end)?")
 _INT64: Final = 2**63

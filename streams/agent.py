@@ -309,6 +309,8 @@ class Agent:
         A hash of the words is kept, 64 bits with a secret of the process: two that differ are the same with a chance
         of one in 10^19.
         """
+        if entity.reopening:
+            return  # half of its history is not to be seen
         version = (self._epoch, entity.offset)
         told = entity.told
         if told is None:

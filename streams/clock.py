@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from schemas.coordinates import Mark
+from schemas.coordinates import Mark, Reopening
 from schemas.times import DAY_MS
 
 NEVER: Final = -(10**9)
@@ -112,7 +112,7 @@ class Segment(NamedTuple):
     """
 
     at: int
-    mark: Mark | None
+    mark: Mark | Reopening | None
     entries: Sequence[Any]
 
 
@@ -128,13 +128,13 @@ def segments(entries: Sequence[Any], clock: Clock) -> Iterator[Segment]:
     begin = 0
     while begin < len(entries):
         at, first = entries[begin][:2]
-        if isinstance(first, Mark):
+        if isinstance(first, _MARKS):
             yield Segment(at, first, ())
             begin += 1
             continue
         end = begin + 1
         reached = max(clock.now, at)
-        while end < len(entries) and not isinstance(entries[end][1], Mark):
+        while end < len(entries) and not isinstance(entries[end][1], _MARKS):
             appended_at = entries[end][0]
             passes = last_closed_day(max(reached, appended_at), clock.horizon) > last_closed_day(reached, clock.horizon)
             expires = not clock.would_expire(reached) and clock.would_expire(appended_at)
@@ -154,9 +154,11 @@ def _needs_cuts(entries: Sequence[Any], clock: Clock) -> bool:
         bool(clock.loads)
         or latest - earliest > clock.horizon
         or last_closed_day(reached, clock.horizon) > last_closed_day(max(clock.now, entries[0][0]), clock.horizon)
-        or Mark in set(map(type, map(_said, entries)))
+        or not _MARKS_SET.isdisjoint(map(type, map(_said, entries)))
     )
 
 
+_MARKS: Final = (Mark, Reopening)
+_MARKS_SET: Final = frozenset(_MARKS)
 _appended: Final = itemgetter(0)
 _said: Final = itemgetter(1)

@@ -7,7 +7,7 @@ from typing import Any
 from schemas.versions import Version
 from streams.clock import NEVER
 from streams.derivation import Running
-from streams.facts import Fact, Target
+from streams.facts import CONTRIBUTION_MARK, PASSED, Fact, Target
 
 
 @dataclass(slots=True)
@@ -22,6 +22,8 @@ class Entity:
     contributed to. `touched_at`: append time (ms) of the last record about it. `finished` and `deadline`: as last
     derived; `finished` is None where that has not been done since the partition was read back. `running`: what
     follows, kept up to date. `told`: per place, a hash of the state that was last published there by this process;
+    `generation`: of the last rebuild of this entity alone (0: none); `reopening`: it is under way, and nothing is
+    published until it has ended.
     `contributed`: the contributions that were last looked at for it, the very same object where nothing changed.
     """
 
@@ -36,9 +38,21 @@ class Entity:
     touched_at: int = 0
     finished: bool | None = None
     deadline: int | None = None
+    generation: int = 0
+    reopening: bool = False
     running: Running | None = field(default=None, compare=False)
     told: dict[tuple[str, str], int] | None = field(default=None, compare=False)
     contributed: Mapping[Target, Any] | None = field(default=None, compare=False)
+
+    def reopen(self, generation: int) -> int:
+        """Forget what was stated of it, to begin anew; how many facts that were. What others contributed stays."""
+        gone = [name for name in self.facts if not name.startswith(CONTRIBUTION_MARK) and name != PASSED]
+        for name in gone:
+            del self.facts[name]
+        self.base, self.base_day, self.folded_on = None, NEVER, 0
+        self.remembered = self.closed_at = self.running = self.contributed = self.deadline = self.finished = None
+        self.generation, self.reopening = generation, True
+        return len(gone)
 
     def remember(self, identity: str, version: Version, day: int = 0) -> None:
         """Keep only the version of a fact, which closed on this day (days since 1970-01-01)."""

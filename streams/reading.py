@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, Mark, Origin, marks_of, origin_of
+from schemas.coordinates import Coordinate, Mark, Origin, Reopen, Reopening, marks_of, origin_of, reopen_of
 from schemas.derived import DeadLetter, Published
 from schemas.errors import QuaysideError
 from schemas.topics import BY_NAME, fact_topic, forward_topic
@@ -49,7 +49,7 @@ class Marked(NamedTuple):
     """A mark: when it was appended (ms), and what it begins or ends."""
 
     clock_at: int
-    mark: Mark
+    mark: Mark | Reopening
 
 
 @dataclass(slots=True)
@@ -124,16 +124,22 @@ class Reader:
         clock_at = appended_at
         origin = None
         marks: tuple[Mark, ...] = ()
+        reopen: Reopen | None = None
         if record.headers:
             marks = marks_of(record.headers)
             origin = origin_of(record.headers, appended_at, topic)
             if origin is not None:
                 appended_at = origin.appended_at
-                clock_at = REPLAYED if origin.store_id else clock_at
+                if origin.store_id:
+                    clock_at, reopen = REPLAYED, reopen_of(record.headers)
             reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
+            if reopen is not None and reopen.begins:
+                reading.entries.append(_reopening(record, reopen, ends=False))
         said = self._said(topic, record, origin, appended_at, reading)
         if said is not None:
             reading.entries.append(Entry(clock_at, said, record, appended_at))
+        if reopen is not None and reopen.ends:
+            reading.entries.append(_reopening(record, reopen, ends=True))
         if marks:
             reading.entries.extend(Marked(clock_at, mark) for mark in marks if not mark.begins)
 
@@ -186,6 +192,12 @@ class Reader:
                 f"{self._bad_share:g} that QUAYSIDE_BAD_SHARE allows.{latest} The worker stopped before it took them: "
                 "mend what publishes there, or raise QUAYSIDE_BAD_SHARE, and start again."
             )
+
+
+def _reopening(record: Any, reopen: Reopen, *, ends: bool) -> Marked:
+    """The beginning or the end of a rebuild; its records are keyed by the entity, and one of them may be unreadable."""
+    entity = (record.key or b"").decode(errors="replace")
+    return Marked(REPLAYED, Reopening(entity, reopen.generation, ends))
 
 
 def coordinate_of(record: Any, origin: Origin | None, epoch: int) -> Coordinate:

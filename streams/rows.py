@@ -9,6 +9,11 @@ number, so that a value of a newer version is refused and never misread.
     targets  key `ENTITY NUL t`     [format, [[topic, key], ...]]
     base     key `ENTITY NUL b`     [format, day, day of folding, what the facts of all days up to it have become]
     stub     key `ENTITY NUL s`     [format, clock when it closed]
+    begun    key `ENTITY NUL g`     [format, generation of the rebuild of this entity that begins here, clock then]
+    ended    key `ENTITY NUL e`     [format, generation of the rebuild that ends here]
+
+Rows are read back in the order in which they were written, which compaction keeps. A rebuild of one entity begins and
+ends with rows of different keys, so that its beginning stays where it stood.
 """
 
 from collections.abc import Iterable
@@ -31,6 +36,10 @@ _FACT: Final = b"\x00f"
 _TARGETS: Final = b"\x00t"
 _BASE: Final = b"\x00b"
 _STUB: Final = b"\x00s"
+BEGUN: Final = b"\x00g"
+"""In the key of the row that begins the rebuild of an entity."""
+
+_ENDED: Final = b"\x00e"
 
 
 Row = Record
@@ -80,6 +89,21 @@ class StubRow(NamedTuple):
     closed_at: int
 
 
+class BegunRow(NamedTuple):
+    """That the rebuild of an entity begins: what was read of it before counts no more. `at`: the clock then (ms)."""
+
+    entity: str
+    generation: int
+    at: int
+
+
+class EndedRow(NamedTuple):
+    """That the rebuild of an entity has ended."""
+
+    entity: str
+    generation: int
+
+
 class Codec:
     """Writes and reads the rows of one agent, whose payloads (and bases) are of the given types."""
 
@@ -91,6 +115,8 @@ class Codec:
         self._clock = msgspec.msgpack.Decoder(tuple[int, int, int, int, tuple[tuple[str, int], ...]])
         self._base = msgspec.msgpack.Decoder(tuple[int, int, int, base])
         self._stub = msgspec.msgpack.Decoder(tuple[int, int])
+        self._begun = msgspec.msgpack.Decoder(tuple[int, int, int])
+        self._ended = msgspec.msgpack.Decoder(tuple[int, int])
         self._encode = msgspec.msgpack.Encoder().encode
 
     def header(self, epoch: int) -> Row:
@@ -123,12 +149,21 @@ class Codec:
         """The row of an entity that has closed."""
         return Row(entity.encode() + _STUB, self._encode((FORMAT, closed_at)))
 
-    def dropped(self, entity: str) -> tuple[Row, Row]:
-        """The tombstones of a stub."""
-        return Row(entity.encode() + _STUB, None), Row(entity.encode() + _TARGETS, None)
+    def begun(self, entity: str, generation: int, at: int) -> Row:
+        """The row of the beginning of an entity's rebuild."""
+        return Row(entity.encode() + BEGUN, self._encode((FORMAT, generation, at)))
+
+    def ended(self, entity: str, generation: int) -> Row:
+        """The row of the end of an entity's rebuild."""
+        return Row(entity.encode() + _ENDED, self._encode((FORMAT, generation)))
+
+    def dropped(self, entity: str, *, rebuilt: bool) -> tuple[Row, ...]:
+        """The tombstones of a stub; `rebuilt`: it has been, once."""
+        kinds = (_STUB, _TARGETS, BEGUN, _ENDED) if rebuilt else (_STUB, _TARGETS)
+        return tuple(Row(entity.encode() + kind, None) for kind in kinds)
 
     def read(self, key: bytes, value: bytes) -> Any:
-        """What a row says: a Header, ClockState, FactRow, TargetsRow, BaseRow or StubRow.
+        """What a row says: a Header or ClockState, or one of the rows of an entity.
 
         Raises ForeignRow for a format that this version does not know.
         """
@@ -153,6 +188,10 @@ class Codec:
             return BaseRow(entity, *self._known(self._base.decode(value))[1:])
         if kind == _STUB[1:]:
             return StubRow(entity, self._known(self._stub.decode(value))[1])
+        if kind == BEGUN[1:]:
+            return BegunRow(entity, *self._known(self._begun.decode(value))[1:])
+        if kind == _ENDED[1:]:
+            return EndedRow(entity, self._known(self._ended.decode(value))[1])
         raise ValueError(kind)
 
     @staticmethod

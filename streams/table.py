@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from schemas.coordinates import Mark, Reopening
 from schemas.times import DAY_MS
 from streams.clock import NEVER, Clock, ClockState, Segment
 from streams.derivation import Derivation, Derived
 from streams.entity import Entity
 from streams.facts import CONTRIBUTION_MARK, PASSED, Fact, Target
 from streams.reading import REPLAYED, Entry
-from streams.rows import BaseRow, Codec, FactRow, Header, Row, StubRow, TargetsRow
+from streams.rows import BaseRow, BegunRow, Codec, EndedRow, FactRow, Header, Row, StubRow, TargetsRow
 
 REMEMBER_DAYS: Final = 30
 """How long the versions of closed facts are kept after they closed."""
@@ -188,7 +189,7 @@ class Partition:
 
         Whoever calls publishes their last state and then lets them `close`: a stub cannot be derived from any more.
         """
-        begins = segment.mark is not None and segment.mark.begins
+        begins = isinstance(segment.mark, Mark) and segment.mark.begins
         if self.clock.is_loading or begins or not self.rules.stubs:
             return {}
         found: dict[str, Entity] = {}
@@ -197,6 +198,8 @@ class Partition:
             name = entry.statement.entity
             entity = self.entities.get(name)
             if entity is None or entity.closed_at is not None or entry.clock_at - entity.touched_at <= horizon:
+                continue
+            if entity.reopening:
                 continue
             if entity.finished is None:
                 self.derive(name, entity)
@@ -207,13 +210,14 @@ class Partition:
             entity = self.entities[name]
             if now - entity.touched_at <= horizon:
                 break
-            found[name] = entity
+            if not entity.reopening:
+                found[name] = entity
         return found
 
     def oldest_finished(self, count: int) -> dict[str, Entity]:
         """The finished entities that were touched longest ago, to close them early."""
         names = [name for name, _ in zip(self._quiet, range(count), strict=False)]
-        return {name: self.entities[name] for name in names}
+        return {name: self.entities[name] for name in names if not self.entities[name].reopening}
 
     def close(self, leaving: dict[str, Entity], changes: Changes) -> None:
         """Make stubs of entities whose last state has been published."""
@@ -227,6 +231,9 @@ class Partition:
     def advance(self, segment: Segment, changes: Changes) -> None:
         """Let the clock pass the segment's beginning (and take its mark): days close, what is too old is forgotten."""
         mark, news = segment.mark, False
+        if isinstance(mark, Reopening):
+            self._reopen(mark, changes)
+            return
         if mark is not None and mark.begins:
             news = self.clock.take(mark, segment.at)
         news = self.clock.advance(segment.at) or news
@@ -238,6 +245,23 @@ class Partition:
             self._sweep(changes)
         if news:
             changes.write("", self.codec.clock(self.clock.state()))
+
+    def _reopen(self, mark: Reopening, changes: Changes) -> None:
+        """Begin or end the rebuild of one entity; one that is known already, or was never begun, is passed over."""
+        name, generation, ends = mark
+        entity = self.entities.get(name)
+        if not ends and (entity is None or generation > entity.generation):
+            if entity is None:
+                entity = self.entities[name] = Entity()
+            self.held -= entity.reopen(generation)
+            self._quiet.pop(name, None)
+            # It may have been finished long ago: it stays open for a horizon from now on, so that it can be corrected.
+            entity.touched_at = self.clock.now
+            changes.write(name, self.codec.begun(name, generation, self.clock.now))
+        elif ends and entity is not None and entity.reopening and generation == entity.generation:
+            entity.reopening = False
+            changes.touched[name] = entity
+            changes.write(name, self.codec.ended(name, generation))
 
     def close_early(self, changes: Changes) -> bool:
         """Close the oldest day that is still open, whatever the horizon says; False where none can."""
@@ -253,8 +277,16 @@ class Partition:
         """Fold the facts of closed days into their entities' bases."""
         closed = self.clock.closed_day
         days = [day for day in self._days if day <= closed]
-        names = sorted({name for day in days for name in self._days.pop(day)})
-        for name in names:
+        held_open: defaultdict[int, set[str]] = defaultdict(set)
+        names: set[str] = set()
+        for day in days:
+            for name in self._days.pop(day):
+                if self.entities[name].reopening:
+                    held_open[day].add(name)
+                else:
+                    names.add(name)
+        self._days.update(held_open)
+        for name in sorted(names):
             self._fold(name, self.entities[name], closed, changes)
 
     def _fold(self, name: str, entity: Entity, closed: int, changes: Changes) -> None:
@@ -302,10 +334,15 @@ class Partition:
         entity.remembered = entity.remembered or None
 
     def _drop_stub(self, name: str, changes: Changes) -> None:
-        entity = self.entities.pop(name)
+        entity = self.entities.get(name)
+        if entity is None or entity.closed_at is None:
+            return  # it was rebuilt since it closed
+        if entity.closed_at // DAY_MS + self.stub_days >= self.clock.now // DAY_MS:
+            return
+        del self.entities[name]
         for identity in (*entity.facts, *(entity.remembered or ())):
             changes.write("", self.codec.forgotten(name, identity))
-        for row in self.codec.dropped(name):
+        for row in self.codec.dropped(name, rebuilt=entity.generation > 0):
             changes.write("", row)
         self.held -= len(entity.facts)
 
@@ -355,6 +392,13 @@ class Partition:
     def _recover_entity(entity: Entity, row: Any) -> None:
         if isinstance(row, TargetsRow):
             entity.targets = tuple(sorted({*entity.targets, *row.targets}))
+        elif isinstance(row, BegunRow):
+            if row.generation > entity.generation:
+                entity.reopen(row.generation)
+                entity.touched_at = row.at
+        elif isinstance(row, EndedRow):
+            if row.generation == entity.generation:
+                entity.reopening = False
         elif isinstance(row, StubRow):
             entity.closed_at = max(entity.closed_at or 0, row.closed_at)
             _leave_residue(entity)
@@ -380,7 +424,8 @@ class Partition:
         if self.rules.stubs:
             self.unexamined = list(self.names())
             for entity in self.entities.values():
-                entity.touched_at = max((fact.period for fact in entity.facts.values()), default=0)
+                latest = max((fact.period for fact in entity.facts.values()), default=0)
+                entity.touched_at = max(entity.touched_at, latest)
 
     def examine(self, most: int) -> dict[str, Derived]:
         """Look at entities that were read back: which are finished, and what their deadlines are.

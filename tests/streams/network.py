@@ -38,7 +38,7 @@ from streams.agent import Agent, Rules
 from streams.agents import DERIVATIONS
 from streams.clock import Clock
 from streams.facts import CONTRIBUTION_MARK
-from streams.rows import Codec
+from streams.rows import BEGUN, Codec
 from streams.sending import Record, Sender, partition_of
 from streams.table import Partition
 from tests.strategies import START
@@ -355,6 +355,13 @@ class Network:
         (found,) = {id(one): one for one in self._readers.values() if one.derivation.name == agent}.values()
         return found._partitions[number]
 
+    def partition_read_back(self, agent: str, number: int) -> Partition:
+        """A partition as a new worker would read it back from its changelog."""
+        (rules,) = (rules() for rules in DERIVATIONS if rules().name == agent)
+        partition = Partition(rules, Codec(rules.payload, rules.base), Clock(self.horizon))
+        self._recovered(f"{agent}.facts", number, partition)
+        return partition
+
     def is_repeated(self) -> bool:
         """Whether chance has it that this is sent twice."""
         return self.chaos is not None and self.chaos.random() < 0.1
@@ -403,7 +410,11 @@ class Network:
         if self.chaos is not None:
             last = {row.key: row.offset for row in rows}
             rows = [row for row in rows if row.offset == last[row.key] or self.chaos.random() < 0.7]
-            rows = self.shuffled([*rows, *(row for row in rows if self.chaos.random() < 0.3)])
+            rows = [*rows, *(row for row in rows if self.chaos.random() < 0.3)]
+            if any(BEGUN in row.key for row in rows):
+                rows = sorted(rows, key=lambda row: row.offset)  # a rebuild says that what stands before it is void
+            else:
+                rows = self.shuffled(rows)
         for row in rows:
             partition.recover(row.key, row.value, row.offset)
         partition.recovered()

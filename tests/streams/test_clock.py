@@ -79,10 +79,10 @@ def run(clock: Clock, batch: list[Told]) -> list[tuple[int, bool, int]]:
     """Per record that is no mark: what was closed and whether history was loaded when it was taken."""
     seen: list[tuple[int, bool, int]] = []
     for segment in segments(batch, clock):
-        if segment.mark is not None and segment.mark.begins:
+        if isinstance(segment.mark, Mark) and segment.mark.begins:
             clock.take(segment.mark, segment.at)
         clock.advance(segment.at)
-        if segment.mark is not None and not segment.mark.begins:
+        if isinstance(segment.mark, Mark) and not segment.mark.begins:
             clock.take(segment.mark, segment.at)
             clock.advance(segment.at)
         for told in segment.entries:
@@ -112,7 +112,7 @@ def test_segments_hold_every_record_once_and_none_spans_the_horizon(told: list[T
     clock = Clock(horizon=DAY_MS)
     found: list[Told] = []
     for segment in segments(told, clock):
-        found += [Told(segment.at, segment.mark)] if segment.mark else segment.entries
+        found += [Told(segment.at, segment.mark)] if isinstance(segment.mark, Mark) else segment.entries
         assert all(entry.clock_at - segment.at <= clock.horizon for entry in segment.entries)
         clock.advance(segment.at)
     assert found == told
