@@ -66,7 +66,7 @@ def new_producer(bootstrap: str, client_id: str, transactional_id: str | None = 
 
 
 class Sender:
-    """Sends records in batches; `partitions`: how many each topic has.
+    """Sends records in batches; `partitions`: how many each topic has, the broker is asked for the others.
 
     Starts its producer with the first send, on the loop that sends.
     """
@@ -75,14 +75,14 @@ class Sender:
         self,
         bootstrap: str,
         client_id: str,
-        partitions: Mapping[str, int],
+        partitions: Mapping[str, int] | None = None,
         *,
         transactional_id: str | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._transactional_id = transactional_id
-        self._partitions = partitions
+        self._partitions = dict(partitions or {})
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -105,6 +105,11 @@ class Sender:
             await self._producer.stop()
             self._producer = None
 
+    async def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has, by what is known here or else by the broker."""
+        known = self._partitions.get(topic)
+        return known or len(await (await self.start()).partitions_for(topic))
+
     async def send_to(self, topic: str, partition: int, records: Iterable[Record]) -> list[int]:
         """Send to one partition, in order; the offset of each record, once all are acknowledged."""
         return await _acknowledged(await self._hand_over(topic, partition, records))
@@ -115,7 +120,10 @@ class Sender:
         Returns the last offset per (topic, partition), once all are acknowledged.
         """
         grouped: dict[tuple[str, int], list[Record]] = defaultdict(list)
-        for topic, record in records:
+        listed = records if isinstance(records, list) else list(records)
+        for topic in {topic for topic, _ in listed} - self._partitions.keys():
+            self._partitions[topic] = await self.partitions_of(topic)
+        for topic, record in listed:
             grouped[topic, partition_of(record.key, self._partitions[topic])].append(record)
         waiting = {place: await self._hand_over(*place, group) for place, group in grouped.items()}
         return {place: (await _acknowledged(batches))[-1] for place, batches in waiting.items()}

@@ -25,6 +25,10 @@ def create(
     *,
     data: Data = None,
     replication: Annotated[int, typer.Option("--replication", min=1, help="Replicas of each topic.")] = 1,
+    partitions: Annotated[
+        int | None,
+        typer.Option("--partitions", min=1, max=1_000, help="Partitions of each topic; default as the others, else 4."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create the topics that are missing.
@@ -35,7 +39,7 @@ def create(
     from deploy.command.reach import bootstrap_of
     from streams.administration import create_topics
 
-    made = create_topics(bootstrap_of(data), replication=replication)
+    made = create_topics(bootstrap_of(data), replication=replication, partitions=partitions)
     if as_json:
         print_json({"created": made})
     elif made:

@@ -3,10 +3,12 @@ import hashlib
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from schemas.coordinates import Coordinate
+from schemas.coordinates import Again, Coordinate
+from schemas.derived import LateRecord, encode
 from schemas.errors import WrongInput
 from sinks.migrate import store_id
 from sinks.replay import count, replay
+from sinks.rows import Record
 from tests.sinks.records import NOON, event, milestone, record, write
 
 RECEIVED = {"type": "received", "site": "BER", "item": "acme:a|b", "unit": "pack", "quantity": "1"}
@@ -80,3 +82,39 @@ def test_the_client_is_free_again_when_a_replay_is_left_early(store: Client) -> 
     assert len(next(reading)) == 2
     reading.close()
     assert count(store) == 10
+
+
+def test_a_replay_goes_on_after_the_place_where_it_was_cut_off(store: Client) -> None:
+    write(store, *(milestone({"event_id": f"e{n}"}, offset=n, appended_at=NOON + n // 7) for n in range(60)))
+    write(store, *(event("warehouse.events", RECEIVED, offset=n, appended_at=NOON + n // 7) for n in range(60)))
+    whole = [one for chunk in replay(store) for one in chunk]
+    for cut in (0, 13, 14, 118, 119):
+        rest = [one for chunk in replay(store, after=whole[cut].place) for one in chunk]
+        assert rest == whole[cut + 1 :]
+
+
+def test_what_came_too_late_comes_back_only_if_asked_for_or_applied_since(store: Client) -> None:
+    first, late, other = (event("warehouse.events", RECEIVED | {"event_id": f"e{n}"}, offset=n) for n in range(3))
+    write(store, first, late, other, *map(_judged_late, (late, other)))
+    assert [one.origin.coordinate.offset for chunk in replay(store) for one in chunk] == [0]
+    both = [one for chunk in replay(store, with_late=True) for one in chunk]
+    assert [(one.origin.coordinate.offset, one.late) for one in both] == [(0, False), (1, True), (2, True)]
+    again = (both[1].origin.header(), Again("late", both[1].origin.coordinate).header())
+    write(store, late._replace(offset=50, headers=again))
+    assert [one.origin.coordinate.offset for chunk in replay(store) for one in chunk] == [0, 1]
+    assert count(store) == 2
+    both = [one for chunk in replay(store, with_late=True) for one in chunk]
+    assert [(one.origin.coordinate.offset, one.late) for one in both] == [(0, False), (1, False), (2, True)]
+    assert [
+        applied is None for (applied,) in store.query("SELECT applied_at FROM late_records ORDER BY offset").result_rows
+    ] == [
+        False,
+        True,
+    ]
+
+
+def _judged_late(one: Record) -> Record:
+    said = LateRecord(
+        one.epoch, one.topic, one.partition, one.offset, one.appended_at, "BER|acme:a|b", "too late", one.value or b""
+    )
+    return record("late.records", encode(said))
