@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from tests.mutants import of_acceptance, of_closing, of_facts, of_figures, of_reading, of_recovery, of_sending, of_speed
+from tests.mutants import (
+    of_acceptance,
+    of_closing,
+    of_facts,
+    of_figures,
+    of_reading,
+    of_rebuild,
+    of_recovery,
+    of_sending,
+    of_speed,
+)
 from tests.mutants.mutant import Mutant
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
@@ -11,6 +21,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *of_sending.MUTANTS,
     *of_recovery.MUTANTS,
     *of_closing.MUTANTS,
+    *of_rebuild.MUTANTS,
     *of_reading.MUTANTS,
     *of_figures.MUTANTS,
     *of_speed.MUTANTS,

@@ -1,0 +1,86 @@
+"""Guards of the rebuild of one entity: it begins from nothing, nobody sees half of it, nothing of it closes."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_REOPENING: Final = "tests/streams/test_reopening.py::"
+_ALL: Final = _REOPENING + "test_what_was_late_and_is_rebuilt_ends_as_if_nothing_had_ever_closed"
+_REPLAY: Final = "tests/sinks/test_replay.py::"
+
+MUTANTS: Final = (
+    Mutant(
+        "a-rebuild-begins-from-nothing",
+        1,
+        "streams/entity.py",
+        "self.base, self.base_day, self.folded_on = None, NEVER, 0",
+        "pass",
+        "what came too late stays late however often it is applied",
+        (_REOPENING + "test_a_late_event_is_applied_when_its_position_is_rebuilt",),
+    ),
+    Mutant(
+        "half-of-a-rebuild-is-not-seen",
+        3,
+        "streams/agent.py",
+        "            return  # half of its history is not to be seen",
+        "            pass",
+        "a position that is rebuilt is empty for a while on every screen",
+        (_REOPENING + "test_half_of_a_rebuild_is_not_seen_and_does_not_close",),
+    ),
+    Mutant(
+        "the-end-of-a-rebuild-is-told",
+        3,
+        "streams/table.py",
+        "            entity.reopening = False\n            changes.touched[name] = entity\n",
+        "            entity.reopening = False\n",
+        "views stay as they were before the rebuild",
+        (_REOPENING + "test_a_late_event_is_applied_when_its_position_is_rebuilt", _ALL),
+    ),
+    Mutant(
+        "nothing-closes-while-it-is-rebuilt",
+        1,
+        "streams/table.py",
+        "                if self.entities[name].reopening:\n",
+        "                if False:\n",
+        "the second half of a rebuild is late",
+        (_REOPENING + "test_half_of_a_rebuild_is_not_seen_and_does_not_close",),
+    ),
+    Mutant(
+        "a-rebuild-is-read-back",
+        3,
+        "streams/table.py",
+        "            if row.generation > entity.generation:\n                entity.reopen(row.generation)\n",
+        "            if False:\n                entity.reopen(row.generation)\n",
+        "a crash in the middle of a rebuild brings the closed periods back",
+        (_REOPENING + "test_half_of_a_rebuild_is_not_seen_and_does_not_close", _ALL),
+    ),
+    Mutant(
+        "a-rebuild-is-believed-of-the-history-only",
+        1,
+        "streams/reading.py",
+        "                if origin.store_id:\n"
+        "                    clock_at, reopen = REPLAYED, reopen_of(record.headers)",
+        "                clock_at = REPLAYED if origin.store_id else clock_at\n"
+        "            reopen = reopen_of(record.headers)",
+        "whoever can publish can wipe a position",
+        (_REOPENING + "test_a_rebuild_is_believed_of_records_of_the_history_only",),
+    ),
+    Mutant(
+        "a-stub-that-was-raised-goes-later",
+        1,
+        "streams/table.py",
+        "if entity.closed_at // DAY_MS + self.stub_days >= self.clock.now // DAY_MS:",
+        "if False:",
+        "a rebuilt shipment is forgotten by the date of its first closing",
+        (_REOPENING + "test_a_stub_that_was_raised_again_goes_400_days_after_it_closed_for_the_last_time",),
+    ),
+    Mutant(
+        "what-was-applied-is-applied-again",
+        4,
+        "sinks/replay.py",
+        "AND (epoch, partition, offset) NOT IN ({applied})",
+        "",
+        "a restart takes back what was applied by hand",
+        (_REPLAY + "test_what_came_too_late_comes_back_only_if_asked_for_or_applied_since",),
+    ),
+)
