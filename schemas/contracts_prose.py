@@ -107,6 +107,7 @@ CAUSES: Final[dict[Cause, str]] = {
     "recorded_in_future": f"`recorded_at` is more than {_CLOCK} ahead of the record's arrival.",
     "occurred_in_future": f"Something is said to have happened more than {_CLOCK} after the record's arrival.",
     "unmapped": "A row of another system's file of which no event can be made.",
+    "unstorable": "It is an event, but the history's store refused its row.",
 }
 """Why a record is refused."""
 

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
+from urllib.parse import quote, unquote
 
 ORIGIN_HEADER: Final = "quayside-origin"
 MARK_HEADER: Final = "quayside-mark"
@@ -77,7 +78,9 @@ class Again:
     def header(self) -> tuple[str, bytes]:
         """The Kafka header that carries this."""
         where = self.coordinate
-        text = f"{self.kind}/{where.epoch}/{where.topic}/{where.partition}/{where.offset}"
+        # What was refused as a line of a file stands at a "topic" whose name may have a slash in it.
+        topic = quote(where.topic, safe="")
+        text = f"{self.kind}/{where.epoch}/{topic}/{where.partition}/{where.offset}"
         return AGAIN_HEADER, text.encode()
 
 
@@ -157,7 +160,7 @@ def again_of(headers: Headers) -> Again | None:
         parts = (value or b"").decode("utf-8", "replace").split("/")
         try:
             kind, epoch, topic, partition, offset = parts
-            place = Coordinate(int(epoch), topic, int(partition), int(offset))
+            place = Coordinate(int(epoch), unquote(topic), int(partition), int(offset))
         except ValueError:
             return None
         known: tuple[AgainKind, ...] = get_args(AgainKind)

@@ -7,7 +7,7 @@ never a reason to lose the event.
 
 import re
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from schemas.event import Event
 
@@ -59,20 +59,47 @@ def findings(event: Event) -> tuple[Finding, ...]:
     `references.container` a container number when it has four letters and seven digits. Each finding is
     named once, in the order of `Finding`.
     """
+    kind = type(event)
+    has_item, has_lines = _SAYS.get(kind) or _says(kind, event)
+    said: Any = event
+    references = event.references
+    sscc, container = references.sscc, references.container
+    bad: Finding | None
     found: list[Finding] = []
-    item = getattr(event, "item", None)
-    items = {line.item for line in getattr(event, "lines", ()) if line.item} | ({item} if item else set())
-    if any(_bad_gtin(name) for name in items):
+    bad_item = has_item and said.item and _bad_gtin(said.item)
+    if bad_item or (has_lines and any(_bad_gtin(line.item) for line in said.lines if line.item)):
         found.append("gtin_check_digit")
-    sscc, container = event.references.sscc, event.references.container
-    if sscc is not None and not is_sscc(sscc):
-        found.append("sscc_check_digit" if _digits(sscc, SSCC_LENGTH) else "sscc_form")
-    if container is not None and _looks_like_container(container) and not is_container(container):
+    if sscc is not None and (bad := _bad_sscc(sscc)):
+        found.append(bad)
+    if container is not None and _bad_container(container):
         found.append("container_check_digit")
     return tuple(found)
 
 
-@lru_cache(maxsize=65_536)
+_SAYS: Final[dict[type, tuple[bool, bool]]] = {}
+"""Of each type of event whether it has an item, and whether it has lines: asking each event costs most of it."""
+
+_REMEMBERED: Final = 65_536
+"""Of so many identifiers of each kind it is remembered whether they check."""
+
+
+def _says(kind: type, event: Event) -> tuple[bool, bool]:
+    return _SAYS.setdefault(kind, (hasattr(event, "item"), hasattr(event, "lines")))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _bad_sscc(sscc: str) -> Finding | None:
+    if is_sscc(sscc):
+        return None
+    return "sscc_check_digit" if _digits(sscc, SSCC_LENGTH) else "sscc_form"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _bad_container(container: str) -> bool:
+    return _looks_like_container(container) and not is_container(container)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _bad_gtin(item: str) -> bool:
     return ":" not in item and not is_gtin(item)
 

@@ -37,8 +37,10 @@ Cause = Literal[
     "recorded_in_future",
     "occurred_in_future",
     "unmapped",
+    "unstorable",
 ]
-"""Why a record is no event. `unmapped` is for adapters: a row of a file that no event can be made of."""
+"""Why a record is no event. `unmapped` is for adapters: a row of a file that no event can be made of. `unstorable`: it
+is one, but the store refused its row."""
 
 
 @dataclass(frozen=True, slots=True)

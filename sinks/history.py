@@ -1,22 +1,29 @@
 """The history sink: every fact, view and account topic, from Kafka into the store.
 
-It assigns itself all partitions (there is one sink; a group is only where it keeps its offsets) and repeats:
+It assigns itself all partitions (there is one sink; a group is only where it keeps its offsets). Three things go on at
+the same time, each at its own pace:
 
-1. fetch what has come, up to a number of records or for a short time;
-2. make rows of it (a thread, so that the event loop stays free);
-3. insert them, one insert per table, durable when it returns (another thread, while 1 and 2 go on);
-4. commit the offsets of what was inserted.
+1. what comes is fetched and made columns of (sinks/batch.py): the batch that gathers;
+2. the batch before it is inserted, one insert per table, durable when it returns (sinks/writer.py, in a thread);
+3. the offsets of what was inserted are committed.
 
-Killed between 3 and 4 it reads the same records again, and the tables keep one row of each coordinate.
-While the store fails it tries again with growing pauses and drops nothing.
+While nothing is being inserted, what comes is inserted at once, but not more than a few times a second; while something
+is, the next batch gathers. It has a limit of records and of bytes, and when it is full nothing more is fetched: so the
+sink holds two batches at most, and what one fetch brought.
+
+Killed between 2 and 3 it reads the same records again, and the tables keep one row of each coordinate. While the store
+fails it tries again with growing pauses, keeps what it has, says so in its counters, and drops nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,12 +33,15 @@ from clickhouse_connect.driver.client import Client
 from schemas.errors import Unreachable, WrongInput
 from schemas.identifiers import findings as identifier_findings
 from sinks import epochs
+from sinks.batch import Batch
+from sinks.facts import Findings
 from sinks.migrate import store_id
-from sinks.rows import TOPICS, Findings, Record, rows_of
+from sinks.rows import TOPICS
 from sinks.tables import DEAD, LATE, REPLAYED
-from sinks.writer import Batch, Writer
+from sinks.writer import Writer, Writing
 from streams.agents import HISTORY_GROUP
 from streams.ends import last_records
+from streams.tally import Seconds
 
 _log: Final = logging.getLogger(__name__)
 
@@ -39,18 +49,44 @@ GROUP: Final = HISTORY_GROUP
 """The group under which the sink keeps its offsets."""
 
 
+State = Literal["working", "waiting_for_store", "stopped"]
+
+
 @dataclass(slots=True)
 class Counters:
-    """What the sink has done since it started. `last_error` is empty while all is well."""
+    """What the sink has done since it started, and how it is. `last_error` is empty while all is well."""
 
     records: int = 0
     rows: int = 0
     dead: int = 0
     late: int = 0
     replayed: int = 0
+    unstorable: int = 0
+    """Rows that the store refused for what is in them; they are dead letters, and not counted in `dead`."""
+    tables: Counter[str] = field(default_factory=Counter)
+    """Rows by table."""
     batches: int = 0
+    seconds: Seconds = field(default_factory=Seconds)
+    """How long storing a batch took, the pauses between failures included."""
     failures: int = 0
     last_error: str = ""
+    state: State = "stopped"
+    """`waiting_for_store`: an insert failed and will be tried again; what has been fetched is kept."""
+    reason: str = "It has not been started."
+    """Why it is not working; empty while it is."""
+    store_refuses_since: float | None = None
+    """Since when it has been waiting for the store, in seconds since the epoch; None: it is not."""
+    records_in_hand: int = 0
+    """Fetched, but not stored yet."""
+    bytes_in_hand: int = 0
+    """The keys and values of these."""
+    stored_at: float | None = None
+    """When a batch was last stored, in seconds since the epoch; None: never yet."""
+
+    @property
+    def seconds_since_success(self) -> float | None:
+        """How long ago a batch was last stored; None: never yet. A quiet stream makes it grow, with nothing in hand."""
+        return None if self.stored_at is None else max(0.0, time.time() - self.stored_at)
 
 
 class History:
@@ -61,8 +97,9 @@ class History:
         bootstrap: The broker's address.
         epoch: The epoch of the broker's present life; part of every coordinate.
         group: Under which name the offsets are kept.
-        batch_records: A batch is written when it has so many records ...
-        batch_ms: ... or so long after its first one.
+        batch_records: A batch is full when it has so many records ...
+        batch_bytes: ... or their keys and values so many bytes (one fetch more may come on top).
+        batch_ms: Inserts of batches that are not full begin at least so long after each other.
         findings: Checks the identifiers of each event.
         security: aiokafka's own settings (security_protocol, ssl_context, sasl_mechanism, ...).
     """
@@ -74,8 +111,9 @@ class History:
         epoch: int,
         *,
         group: str = GROUP,
-        batch_records: int = 20_000,
-        batch_ms: int = 250,
+        batch_records: int = 50_000,
+        batch_bytes: int = 32 << 20,
+        batch_ms: int = 200,
         findings: Findings = identifier_findings,
         security: Mapping[str, Any] | None = None,
     ) -> None:
@@ -87,17 +125,30 @@ class History:
         self._epoch = epoch
         self._group = group
         self._batch_records = batch_records
-        self._batch_ms = batch_ms
+        self._batch_bytes = batch_bytes
+        self._batch_s = batch_ms / 1_000
         self._findings = findings
         self._security = dict(security or {})
         self._store_id = ""
         self._consumer: Any = None
         self._work: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._writer = Writer(client)
+        self._gathering = Batch()
+        self._begun_at = -math.inf
+        self._fetching: asyncio.Task[Any] | None = None
+        self._storing: asyncio.Task[bool] | None = None
+        self._stop: asyncio.Task[Any] | None = None
+        self._committing: asyncio.Task[None] | None = None
         self._uncommitted: dict[Any, int] = {}
         self._kept_at = 0.0
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="history-rows")
+        self._record_bytes = 1 << 20  # until the first ones have come
         self._writers = ThreadPoolExecutor(1, thread_name_prefix="history-insert")
+
+    @property
+    def bootstrap(self) -> str:
+        """The address of the broker that it reads."""
+        return self._bootstrap
 
     async def start(self) -> None:
         """Connect, check the topics, and go on from the committed offsets (or the beginning).
@@ -117,6 +168,7 @@ class History:
             isolation_level="read_committed",
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 << 20,
+            fetch_max_bytes=FETCH_BYTES,
             **self._security,
         )
         try:
@@ -126,9 +178,16 @@ class History:
             raise Unreachable(_unreachable(self._bootstrap, error)) from error
         self._consumer.assign(partitions)
         committed = await asyncio.gather(*map(self._consumer.committed, partitions))
-        self.positions |= {
-            (place.topic, place.partition): offset or 0 for place, offset in zip(partitions, committed, strict=True)
-        }
+        known = dict(zip(partitions, committed, strict=True))
+        # From where these offsets say, not from where the consumer looks later: another sink may commit in between.
+        for place, offset in known.items():
+            if offset is not None:
+                self._consumer.seek(place, offset)
+        fresh = [place for place, offset in known.items() if offset is None]
+        if fresh:
+            await self._consumer.seek_to_beginning(*fresh)
+        self.positions |= {(place.topic, place.partition): offset or 0 for place, offset in known.items()}
+        self.counters.state, self.counters.reason = "working", ""
         self._work = asyncio.create_task(self._loop(), name="history")
 
     async def stop(self) -> None:
@@ -138,7 +197,6 @@ class History:
             await asyncio.wait([self._work])
         if self._consumer is not None:
             await self._consumer.stop()
-        self._readers.shutdown()
         self._writers.shutdown()
 
     async def wait(self) -> None:
@@ -195,86 +253,135 @@ class History:
         ]
 
     async def _loop(self) -> None:
-        storing: asyncio.Task[bool] | None = None
+        stop = self._stop = asyncio.create_task(self._stopping.wait())
+        self._gathering = self._new_batch()
         try:
-            while not self._stopping.is_set():
-                fetched = await self._fetch()
-                if not fetched:
-                    await self._keep_offsets()
-                    continue
-                batch, ends = await self._in(self._readers, self._batch, fetched)
-                if storing is not None and not await storing:
-                    break  # left for next time, and so is what comes after it
-                storing = asyncio.create_task(self._store(batch, ends))
+            await self._gather_and_store()
+        except BaseException as error:
+            self.counters.reason = f"{type(error).__name__}: {error}"[:_SHOWN]
+            raise
         finally:
-            if storing is not None:
-                await storing
+            stop.cancel()
+            self.counters.state = "stopped"
+            self.counters.reason = self.counters.reason or "It was told to stop."
 
-    async def _fetch(self) -> list[tuple[Any, list[Any]]]:
-        """What has come, by partition and in its order; nothing if nothing has within the batch time."""
-        limit, wait = self._batch_records, self._batch_ms
-        clock = asyncio.get_running_loop().time
-        fetched: list[tuple[Any, list[Any]]] = []
-        count, until = 0, 0.0
-        while count < limit and not self._stopping.is_set():
-            left = int((until - clock()) * 1_000) if fetched else wait
-            if left <= 0:
-                break
-            try:
-                found = await self._consumer.getmany(timeout_ms=left, max_records=limit - count)
-            except KafkaError as error:
-                if not error.retriable:
-                    raise Unreachable(_unreachable(self._bootstrap, error)) from error
-                self._failed(error)
-                await self._pause(1.0)
-                continue
-            if found and not fetched:
-                until = clock() + wait / 1_000
-            fetched.extend(found.items())
-            count += sum(map(len, found.values()))
-        return fetched
+    async def _gather_and_store(self) -> None:
+        try:
+            while not self._stopping.is_set() and self._store_if_due():
+                if self._fetching is None and not self._is_full(self._gathering):
+                    self._fetching = asyncio.create_task(self._fetch())
+                tasks = [task for task in (self._fetching, self._storing, self._stop) if task is not None]
+                await asyncio.wait(tasks, timeout=self._early(), return_when=asyncio.FIRST_COMPLETED)
+                if self._fetching is not None and self._fetching.done():
+                    fetched, self._fetching = self._fetching.result(), None
+                    await self._take(fetched)
+            if self._gathering.records and (self._storing is None or await self._storing):
+                self._storing = asyncio.create_task(self._store(self._gathering))
+        finally:
+            if self._fetching is not None:
+                self._fetching.cancel()
+                await asyncio.wait([self._fetching])
+            if self._storing is not None:
+                await self._storing
+            if self._committing is not None:
+                await asyncio.wait([self._committing], timeout=_LAST_COMMIT_S)
+                self._committing.cancel()
 
-    def _batch(self, fetched: Iterable[tuple[Any, Sequence[Any]]]) -> tuple[Batch, dict[Any, int]]:
-        """Rows of what was fetched, and the offsets to commit once they are stored."""
-        batch = Batch()
-        ends: dict[Any, int] = {}
-        epoch, home, findings = self._epoch, self._store_id, self._findings
-        for place, records in fetched:
-            for one in records:
-                appended_at = one.timestamp or 0
-                record = Record(
-                    epoch, place.topic, place.partition, one.offset, appended_at, one.key, one.value, one.headers
-                )
-                batch.add(rows_of(record, home, findings))
-            ends[place] = records[-1].offset + 1
-            self.counters.records += len(records)
-        return batch, ends
+    def _store_if_due(self) -> bool:
+        """Begin to store what has gathered, if nothing is being stored. False: the sink is to stop."""
+        if self._storing is not None and self._storing.done():
+            stored, self._storing = self._storing.result(), None
+            if not stored:
+                return False  # left for next time, and so is what comes after it
+        if self._gathering.records and self._storing is None and not self._early():
+            self._begun_at = time.monotonic()
+            self._storing = asyncio.create_task(self._store(self._gathering))
+            self._gathering = self._new_batch()
+        return True
 
-    async def _store(self, batch: Batch, ends: Mapping[Any, int]) -> bool:
+    def _early(self) -> float | None:
+        """For how many seconds what has gathered is not to be stored yet; None: it is, or nothing has gathered."""
+        if not self._gathering.records or self._storing is not None or self._is_full(self._gathering):
+            return None
+        left = self._begun_at + self._batch_s - time.monotonic()
+        return left if left > 0 else None
+
+    def _new_batch(self) -> Batch:
+        return Batch(self._store_id, self._findings)
+
+    def _is_full(self, batch: Batch) -> bool:
+        return batch.records >= self._batch_records or batch.bytes >= self._batch_bytes
+
+    async def _fetch(self) -> Mapping[Any, Sequence[Any]]:
+        """What has come, by partition and in its order; nothing if nothing comes for a while."""
+        gathering = self._gathering
+        # One record may be as large as a thousand others: ask for no more than there is room for, by the last ones.
+        room = max(1, (self._batch_bytes - gathering.bytes) // self._record_bytes)
+        most = max(1, min(self._batch_records - gathering.records, room, _FETCH_RECORDS))
+        _lighten(self._consumer)
+        try:
+            found: Mapping[Any, Sequence[Any]] = await self._consumer.getmany(timeout_ms=_IDLE_MS, max_records=most)
+        except KafkaError as error:
+            if not error.retriable:
+                raise Unreachable(_unreachable(self._bootstrap, error)) from error
+            self._failed(error)
+            await self._pause(1.0)
+            return {}
+        if not found:
+            self._keep_offsets()
+        return found
+
+    async def _take(self, fetched: Mapping[Any, Sequence[Any]]) -> None:
+        """Make columns of what was fetched, with pauses for whatever else goes on in the event loop."""
+        batch, counters = self._gathering, self.counters
+        for place, records in fetched.items():
+            for start in range(0, len(records), _SLICE):
+                part = records[start : start + _SLICE]
+                before = batch.bytes
+                batch.take(self._epoch, place.topic, place.partition, part)
+                counters.records += len(part)
+                counters.records_in_hand += len(part)
+                counters.bytes_in_hand += batch.bytes - before
+                self._record_bytes = max((batch.bytes - before) // len(part), 1)
+                await asyncio.sleep(0)
+
+    async def _store(self, batch: Batch) -> bool:
         """Insert until it succeeds, then commit. Gives up (False), uncommitted, only when the sink is to stop."""
-        writer, pause = Writer(self._client), _FIRST_PAUSE
+        pause, counters, clock = _FIRST_PAUSE, self.counters, time.monotonic
+        begun_at = clock()
+        rows = batch.rows()
+        writing: Writing | None = None
         while True:
             try:
-                await self._in(self._writers, writer.write, batch)
+                writing = writing or await self._in(self._writers, Writing, batch)
+                await self._in(self._writers, self._writer.write, writing)
                 break
             except Exception as error:  # noqa: BLE001  # whatever it is, the records must not be dropped
                 self._failed(error)
+                counters.state, counters.reason = "waiting_for_store", counters.last_error
+                counters.store_refuses_since = counters.store_refuses_since or time.time()
                 if await self._pause(pause):
                     return False
                 pause = min(pause * 2, _LAST_PAUSE)
-        rows = batch.rows()
-        self.counters.rows += len(batch)
-        self.counters.dead += rows.get(DEAD.name, 0)
-        self.counters.late += rows.get(LATE.name, 0)
-        self.counters.replayed += rows.get(REPLAYED.name, 0)
-        self.counters.batches += 1
-        self.counters.last_error = ""
-        self.positions |= {(place.topic, place.partition): end for place, end in ends.items()}
-        self._uncommitted |= ends
-        await self._commit()
+        counters.state, counters.reason, counters.last_error = "working", "", ""
+        counters.store_refuses_since = None
+        counters.seconds.add(clock() - begun_at)
+        counters.tables.update(rows)
+        counters.rows += sum(rows.values())
+        counters.dead += rows.get(DEAD.name, 0)
+        counters.late += rows.get(LATE.name, 0)
+        counters.replayed += rows.get(REPLAYED.name, 0)
+        counters.unstorable += writing.unstorable
+        counters.batches += 1
+        counters.records_in_hand -= batch.records
+        counters.bytes_in_hand -= batch.bytes
+        counters.stored_at = time.time()
+        self.positions |= batch.ends
+        self._uncommitted |= {TopicPartition(*place): end for place, end in batch.ends.items()}
+        self._commit_soon()
         return True
 
-    async def _keep_offsets(self) -> None:
+    def _keep_offsets(self) -> None:
         """While nothing comes: commit what a failed commit left, and now and then everything.
 
         A group without members keeps an offset only for so long after its last commit (7 days by default).
@@ -284,16 +391,23 @@ class History:
             self._kept_at = clock
             self._uncommitted |= {TopicPartition(*place): end for place, end in self.positions.items() if end}
         if self._uncommitted:
-            await self._commit()
+            self._commit_soon()
+
+    def _commit_soon(self) -> None:
+        """Commit while the next batch is being stored, but one commit after the other."""
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit())
 
     async def _commit(self) -> None:
         """Commit what is stored. A commit that fails costs nothing but reading again: the next one covers it."""
-        try:
-            await self._consumer.commit(dict(self._uncommitted))
-        except KafkaError as error:
-            self._failed(error)
-        else:
-            self._uncommitted.clear()
+        while self._uncommitted:
+            offsets = dict(self._uncommitted)
+            try:
+                await self._consumer.commit(offsets)
+            except KafkaError as error:
+                self._failed(error)
+                return
+            self._uncommitted = {place: end for place, end in self._uncommitted.items() if offsets.get(place) != end}
 
     def _failed(self, error: BaseException) -> None:
         self.counters.failures += 1
@@ -313,10 +427,36 @@ class History:
         return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
 
 
+FETCH_BYTES: Final = 16 << 20
+"""The most that one fetch brings (and at least one record)."""
+
+_SLICE: Final = 500
+"""Records made columns of at a time: some 5 ms, in which nothing else of the process's event loop goes on."""
+
+_FETCH_RECORDS: Final = 5_000
+_IDLE_MS: Final = 250
+_LAST_COMMIT_S: Final = 3.0
+"""So long the last commit may take when the sink stops: its broker may be gone."""
 _KEEP_S: Final = 3_600.0
 _FIRST_PAUSE: Final = 0.1
 _LAST_PAUSE: Final = 10.0
 _SHOWN: Final = 500
+
+
+def _lighten(consumer: Any) -> None:
+    """Have the records that aiokafka has fetched, but not unpacked yet, handed out as its parser makes them.
+
+    They have offset, timestamp, key, value and headers; the dataclass with eleven fields that it makes of each costs
+    as much as parsing does. What comes in while it is waited for is handed out as dataclasses.
+    """
+    for fetched in consumer._fetcher._records.values():  # noqa: SLF001  # aiokafka is pinned (pyproject.toml)
+        unpacked = getattr(fetched, "_partition_records", None)
+        if unpacked is not None:
+            unpacked._consumer_record = _as_parsed  # noqa: SLF001  # as above
+
+
+def _as_parsed(_place: Any, record: Any) -> Any:
+    return record
 
 
 def _unreachable(bootstrap: str, error: BaseException) -> str:

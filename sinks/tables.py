@@ -117,14 +117,14 @@ HANDLED: Final = Table(
     (
         ("kind", _TEXT),
         ("first_epoch", "UInt64"),
-        ("topic", _TEXT),
+        ("first_topic", _TEXT),
         ("first_partition", "UInt32"),
         ("first_offset", "UInt64"),
-        *_COORDINATE,
+        *_TOPIC_COORDINATE,
         ("handled_at", _MOMENT),
     ),
 )
-"""Dead letters that were sent again and late records that were applied, and where they stood then."""
+"""Dead letters that were sent again and late records that were applied: where they stood first, and then."""
 
 STATES: Final[dict[str, Table]] = {
     "order.status": Table(

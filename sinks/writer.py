@@ -1,15 +1,25 @@
-"""Batches of rows, and writing them to the store: one columnar insert per table, durable when it returns."""
+"""Writing batches to the store: one columnar insert per table, durable when it returns.
 
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any, Final
+Where the store refuses an insert because of a value in it, the insert is cut in two again and again until the row is
+found, and that row becomes a dead letter. Everything else that can go wrong is the store's affair: the batch keeps
+what is not stored yet, and `write` may be called again.
+"""
+
+from collections import Counter, deque
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.rows import Placed, Row
-from sinks.tables import STATES, TABLES
+from schemas.errors import QuaysideError
+from sinks.batch import Batch, Piece, piece_of
+from sinks.blame import blame_of, told
+from sinks.rows import UNSTORABLE, Placed, dead
+from sinks.tables import TABLES
 
-_STATE_KEYS: Final = {table.name: table.keys for table in STATES.values()}
+__all__ = ["Batch", "TableRefuses", "Writer", "Writing"]
+
+STORM: Final = 20
+"""When so many rows of one table in a row were refused, none between them taken, the rows are not to blame."""
 
 _SETTINGS: Final = {
     # Offsets are committed after the insert, so it must be durable on return; newer engines default to 1.
@@ -19,43 +29,25 @@ _SETTINGS: Final = {
 }
 
 
-class Batch:
-    """Rows on their way to the store, by table. Of several states of one entity it keeps the newest."""
+class TableRefuses(QuaysideError):
+    """A table takes none of the rows it is given: it is not the table that this version writes."""
 
-    def __init__(self) -> None:
-        self._rows: defaultdict[str, _Columns] = defaultdict(_Columns)
-        self._states: defaultdict[str, dict[Row, Row]] = defaultdict(dict)
 
-    def add(self, placed: Iterable[Placed]) -> None:
-        """Take rows in."""
-        for table, row in placed:
-            keys = _STATE_KEYS.get(table)
-            if keys is None:
-                self._rows[table].append(row)
-                continue
-            states = self._states[table]
-            key = (row[0], *row[2 : 2 + keys])
-            known = states.get(key)
-            if known is None or known[1] <= row[1]:
-                states[key] = row
+class Writing:
+    """What is left of a batch to be stored."""
 
-    def rows(self) -> dict[str, int]:
-        """How many rows there are for each table that has any."""
-        counts = {table: len(columns) for table, columns in self._rows.items()}
-        return counts | {table: len(states) for table, states in self._states.items()}
+    def __init__(self, batch: Batch) -> None:
+        self.unstorable = 0
+        """How many rows became dead letters because the store refuses them."""
+        self.left: deque[Piece] = deque(batch.pieces())
+        self.refused: list[tuple[Piece, str]] = []
+        """Single rows that the store refuses, each with the reason."""
+        self.letters: deque[Piece] = deque()
 
-    def __len__(self) -> int:
-        return sum(self.rows().values())
-
-    def columns(self) -> dict[str, list[list[Any]]]:
-        """The columns of each table that has rows, in the order in which tables are written."""
-        found = {table: columns.turned() for table, columns in self._rows.items()}
-        for table, states in self._states.items():
-            columns = _Columns()
-            for row in states.values():
-                columns.append(row)
-            found[table] = columns.turned()
-        return {name: found[name] for name in TABLES if name in found}
+    @property
+    def done(self) -> bool:
+        """Whether all is stored."""
+        return not (self.left or self.refused or self.letters)
 
 
 class Writer:
@@ -63,54 +55,73 @@ class Writer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._refusals: Counter[str] = Counter()
 
-    def write(self, batch: Batch) -> None:
-        """Insert all rows; they are durable when it returns.
+    def write(self, batch: Batch | Writing) -> None:
+        """Insert all rows, or what is left of them; they are durable when it returns.
 
-        A batch that failed half-way may be written again: the tables keep one row of each. Errors are those
-        of clickhouse-connect.
+        What was being written when it failed may be written twice: the tables keep one row of each.
+
+        Raises:
+            TableRefuses: The table refuses so many rows that they cannot be to blame.
+            Exception: What clickhouse-connect raises; the store is to blame.
         """
-        for name, columns in batch.columns().items():
-            table = TABLES[name]
-            self._client.insert(
-                name,
-                columns,
-                column_names=table.names,
-                column_type_names=table.types,
-                column_oriented=True,
-                settings=_SETTINGS,
+        writing = batch if isinstance(batch, Writing) else Writing(batch)
+        while writing.left:
+            self._write_next(writing)
+        if writing.refused:
+            writing.letters.append(piece_of([_letter(piece, reason) for piece, reason in writing.refused]))
+            writing.unstorable += len(writing.refused)
+            writing.refused.clear()
+        while writing.letters:
+            self._insert(writing.letters[0])
+            writing.letters.popleft()
+
+    def _write_next(self, writing: Writing) -> None:
+        piece = writing.left[0]
+        try:
+            self._insert(piece)
+        except Exception as error:
+            blame = blame_of(error)
+            if blame == "store" or (blame == "size" and piece.count == 1):
+                raise
+            if piece.count > 1:
+                writing.left.popleft()
+                writing.left.extendleft(reversed(piece.halves()))
+                return
+            self._refuse(writing, piece, told(error))
+        else:
+            self._refusals[piece.table] = 0
+        writing.left.popleft()
+
+    def _refuse(self, writing: Writing, piece: Piece, reason: str) -> None:
+        """Put a row aside; where too many are, put them all back."""
+        self._refusals[piece.table] += 1
+        if self._refusals[piece.table] >= STORM:
+            writing.left.extend(one for one, _ in writing.refused if one.table == piece.table)
+            writing.refused = [one for one in writing.refused if one[0].table != piece.table]
+            raise TableRefuses(
+                f"The table {piece.table} refuses every row ({reason}): see that nobody has changed it, "
+                "and that `quayside migrate` has been run."
             )
+        writing.refused.append((piece, reason))
+
+    def _insert(self, piece: Piece) -> None:
+        table = TABLES[piece.table]
+        self._client.insert(
+            piece.table,
+            piece.cut(),
+            column_names=table.names,
+            column_type_names=table.types,
+            column_oriented=True,
+            settings=_SETTINGS,
+        )
 
 
-_BLOCK: Final = 1_000
-"""Rows turned into columns at a time. Turning 25,000 at once takes three times as long, and rows that stay
-tuples until the insert cost the garbage collector as much again (measured)."""
-
-
-class _Columns:
-    """Rows of one table, turned into columns block by block."""
-
-    __slots__ = ("_columns", "_count", "_pending")
-
-    def __init__(self) -> None:
-        self._columns: list[list[Any]] = []
-        self._pending: list[Row] = []
-        self._count = 0
-
-    def append(self, row: Row) -> None:
-        self._pending.append(row)
-        self._count += 1
-        if len(self._pending) == _BLOCK:
-            self.turned()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def turned(self) -> list[list[Any]]:
-        """All rows so far, as columns."""
-        if self._pending:
-            self._columns = self._columns or [[] for _ in self._pending[0]]
-            for column, part in zip(self._columns, zip(*self._pending, strict=True), strict=True):
-                column.extend(part)
-            self._pending.clear()
-        return self._columns
+def _letter(piece: Piece, reason: str) -> Placed:
+    """The dead letter of a row that the store refuses."""
+    record = piece.record()
+    if record is None:
+        message = f"a row of {piece.table} has no record"
+        raise LookupError(message)
+    return dead(record, UNSTORABLE, f"The store refuses it as a row of {piece.table}: {reason}")

@@ -1,7 +1,8 @@
-"""A history sink in a process of its own: `sink_process.py PATH BOOTSTRAP hang|finish`.
+"""A history sink in a process of its own: `sink_process.py PATH BOOTSTRAP hang|work|finish`.
 
 `hang` prints `inserted` after the first insert and then waits, instead of committing, until it is killed.
-`finish` works until nothing is left and prints how many rows there are, before and after FINAL.
+`work` works, in small batches, until it is killed, and prints `stored` after each of them.
+`finish` works until nothing is left and prints how many rows there are, before and after FINAL, and what they are.
 """
 
 import asyncio
@@ -22,6 +23,14 @@ class Hanging(History):
         await asyncio.Event().wait()
 
 
+class Telling(History):
+    """Tells of each batch that is in the store, committed or not."""
+
+    def _commit_soon(self) -> None:
+        print("stored", flush=True)  # noqa: T201
+        super()._commit_soon()
+
+
 async def _run(path: str, bootstrap: str, mode: str) -> None:
     client = clickhouse_connect.get_client(interface="chdb", path=path)
     client.command("CREATE DATABASE IF NOT EXISTS sink")
@@ -29,6 +38,8 @@ async def _run(path: str, bootstrap: str, mode: str) -> None:
     migrate(client)
     if mode == "hang":
         await Hanging(client, bootstrap, 1, batch_records=100).run()
+    if mode == "work":
+        await Telling(client, bootstrap, 1, batch_records=50, batch_ms=0).run()
     history = History(client, bootstrap, 1)
     await history.start()
     while await history.lag():  # noqa: ASYNC110  # the store grows; nothing tells
@@ -38,8 +49,12 @@ async def _run(path: str, bootstrap: str, mode: str) -> None:
         client.query(f"SELECT count() FROM shipment_events {how}").result_rows[0][0]  # noqa: S608
         for how in ("", "FINAL")
     )
+    told = {"raw": raw, "final": final, "read": history.counters.records}
+    told["events"] = client.query("SELECT partition, offset, event_id FROM shipment_events FINAL").result_rows
+    told["states"] = client.query("SELECT order_id, version FROM order_status FINAL").result_rows
+    told["dead"] = client.query("SELECT topic, partition, offset FROM dead_letters").result_rows
     client.close()
-    print(json.dumps({"raw": raw, "final": final, "read": history.counters.records}), flush=True)  # noqa: T201
+    print(json.dumps(told), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
