@@ -1,0 +1,17 @@
+-- Events of one identity that were said of several entities: (topic, source, event_id, entities), a thousand at most.
+SELECT topic, source, event_id, arraySort([min(entity), max(entity)])
+FROM
+(
+    SELECT 'supplier.events' AS topic, toString(source) AS source, event_id, entity FROM supplier_events
+    WHERE cityHash64(source, event_id) % {slices:UInt32} = {slice:UInt32}
+    UNION ALL
+    SELECT 'shipment.events', toString(source), event_id, entity FROM shipment_events
+    WHERE cityHash64(source, event_id) % {slices:UInt32} = {slice:UInt32}
+    UNION ALL
+    SELECT 'warehouse.events', toString(source), event_id, entity FROM warehouse_events
+    WHERE cityHash64(source, event_id) % {slices:UInt32} = {slice:UInt32}
+)
+GROUP BY topic, source, event_id
+HAVING min(entity) != max(entity)
+ORDER BY topic, source, event_id
+LIMIT 1000
