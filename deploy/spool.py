@@ -7,7 +7,8 @@ is left at the start of a stack, or by a process that died, is published again, 
 event that is merged twice is merged once.
 
 A file is a run of frames: magic, length (4 bytes, big endian), CRC-32 of the body (4 bytes), body. The body is
-msgpack [[topic, key, value], ...]. A frame that was cut off by a crash was never accepted and is skipped.
+msgpack [[topic, key, value], ...], with [[name, value], ...] behind a record that has headers. A frame that was cut
+off by a crash was never accepted and is skipped.
 """
 
 import contextlib
@@ -31,11 +32,12 @@ MAX_FILE_BYTES: Final = 4 << 20
 
 
 class Spooled(NamedTuple):
-    """One accepted record."""
+    """One accepted record. `headers`: those it goes out with, also when it is published again."""
 
     topic: str
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class SpoolWriter:
@@ -57,7 +59,8 @@ class SpoolWriter:
         """Write the records and sync them to disk; when this returns they are accepted."""
         if not records:
             return
-        body = msgspec.msgpack.encode(records)
+        # Three fields where three tell all: a stack of an older version reads them too.
+        body = msgspec.msgpack.encode([told if told.headers else told[:3] for told in records])
         frame = _MAGIC + len(body).to_bytes(4, "big") + zlib.crc32(body).to_bytes(4, "big") + body
         if self._file is None or self._size > MAX_FILE_BYTES:
             self._open()
@@ -115,7 +118,12 @@ def abandoned_files(directory: Path) -> list[Path]:
 
 def mark_published(path: Path) -> Path:
     """Rename a file whose records have all been acknowledged by the broker."""
-    return path.rename(path.with_suffix(_SUFFIX))
+    return path.rename(closed_name(path))
+
+
+def closed_name(path: Path) -> Path:
+    """What a file is called once it is closed."""
+    return path.with_suffix(_SUFFIX)
 
 
 def read_spool(path: Path) -> Iterator[list[Spooled]]:

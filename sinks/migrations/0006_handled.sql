@@ -1,21 +1,22 @@
--- Dead letters that were sent again and late records that were applied after all: what they were (the first
--- coordinate) and where they stood then. A dead letter that was sent again is a new record with a new coordinate
--- (and may be dead again); a late record that was applied keeps its first one.
+-- Dead letters that were sent again and late records that were applied after all: where they stood first, and where
+-- they stood then (what `publish` refused is in a topic only then). A dead letter that was sent again is a new record
+-- with a new coordinate (and may be dead again); a late record that was applied keeps its first one.
 CREATE TABLE IF NOT EXISTS handled_records
 (
     kind LowCardinality(String),
     first_epoch UInt64,
-    topic LowCardinality(String),
+    first_topic LowCardinality(String),
     first_partition UInt32,
     first_offset UInt64,
     epoch UInt64,
+    topic LowCardinality(String),
     partition UInt32,
     offset UInt64,
     handled_at DateTime64(3, 'UTC'),
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (kind, topic, first_epoch, first_partition, first_offset, epoch, partition, offset);
+ORDER BY (kind, first_topic, first_epoch, first_partition, first_offset, topic, epoch, partition, offset);
 
 -- Records that could not be processed, one row each. resent_at: when it was last sent again; NULL: never.
 CREATE OR REPLACE VIEW dead_letters AS
@@ -27,11 +28,11 @@ FROM dead_letter_records AS d FINAL
 LEFT JOIN
 (
     SELECT
-        toString(topic) AS first_topic, first_epoch, first_partition, first_offset,
+        toString(handled_records.first_topic) AS first_topic, first_epoch, first_partition, first_offset,
         toNullable(max(handled_at)) AS handled_at
     FROM handled_records
     WHERE kind = 'dead'
-    GROUP BY topic, first_epoch, first_partition, first_offset
+    GROUP BY first_topic, first_epoch, first_partition, first_offset
 ) AS again
     ON again.first_topic = d.topic AND again.first_epoch = d.epoch
     AND again.first_partition = d.partition AND again.first_offset = d.offset;
@@ -47,11 +48,11 @@ FROM late_event_records AS late FINAL
 LEFT JOIN
 (
     SELECT
-        toString(topic) AS first_topic, first_epoch, first_partition, first_offset,
+        toString(handled_records.first_topic) AS first_topic, first_epoch, first_partition, first_offset,
         toNullable(max(handled_at)) AS handled_at
     FROM handled_records
     WHERE kind = 'late'
-    GROUP BY topic, first_epoch, first_partition, first_offset
+    GROUP BY first_topic, first_epoch, first_partition, first_offset
 ) AS again
     ON again.first_topic = late.topic AND again.first_epoch = late.epoch
     AND again.first_partition = late.partition AND again.first_offset = late.offset;

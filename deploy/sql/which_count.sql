@@ -1,0 +1,2 @@
+-- Behind a `which`: how many there are.
+SELECT count() FROM which
