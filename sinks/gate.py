@@ -4,7 +4,8 @@ Grafana's ClickHouse plugin, clickhouse-connect and curl use it as they would us
 asked stands in `sinks.readonly`; here is HTTP: who asks, what, in which format, and how the answer looks.
 Answers are made in threads, several at a time, while the same process writes.
 
-It answers on loopback only, and every question needs the password (not `/ping`).
+It answers on loopback only, and every question needs the password; `/ping` and, where the process tells of itself,
+`/metrics`, `/health` and `/ready` need none: they hold numbers and sentences of ours, and no data.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hmac
 import json
 import logging
 import re
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from aiohttp import BasicAuth, BodyPartReader, hdrs, web
 
 from schemas.errors import QuaysideError, WrongInput
 from sinks.embedded import DATABASE, QueryError
+from sinks.gate_tally import GateTally
 from sinks.greetings import native_greeting, rewritten
 from sinks.readonly import READONLY, SYNTAX_ERROR, Limits, Rules
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from sinks.embedded import EmbeddedStore
+    from sinks.gate_tally import Outcome, Probes
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -86,6 +90,8 @@ def gate(
     user: str = "default",
     readers: int = 4,
     limits: Limits | None = None,
+    tally: GateTally | None = None,
+    probes: Probes | None = None,
 ) -> web.Application:
     """The gate over an open store, as an aiohttp application.
 
@@ -96,6 +102,8 @@ def gate(
         user: ClickHouse's name for who gives none is `default`, hence the default.
         readers: How many questions are answered at the same time.
         limits: What one question may take.
+        tally: Counts what is asked.
+        probes: What `/metrics`, `/health` and `/ready` tell; None: there are no such addresses.
 
     Raises:
         WrongInput: The password is empty.
@@ -105,9 +113,11 @@ def gate(
     bounds = limits or Limits()
     with store.session() as session:
         rules = Rules.of(session)
-    door = _Door(store, rules, bounds, user=user, password=password, readers=readers)
+    door = _Door(store, rules, bounds, tally or GateTally(), user=user, password=password, readers=readers)
     application = web.Application(client_max_size=bounds.request_bytes)
     application.router.add_get("/ping", _ping)
+    if probes is not None:
+        _add_probes(application, probes)
     application.router.add_get("/", door.handle)
     application.router.add_post("/", door.handle)
     application.cleanup_ctx.append(door.threads)
@@ -133,15 +143,23 @@ class _Door:
     """Authentication, the way of a question through the threads, and the shape of the answer."""
 
     def __init__(
-        self, store: EmbeddedStore, rules: Rules, limits: Limits, *, user: str, password: str, readers: int
+        self,
+        store: EmbeddedStore,
+        rules: Rules,
+        limits: Limits,
+        tally: GateTally,
+        *,
+        user: str,
+        password: str,
+        readers: int,
     ) -> None:
         self._store = store
         self._rules = rules
         self._limits = limits
+        self._tally = tally
         self._user = user.encode()
         self._password = password.encode()
         self._readers = readers
-        self._under_way = 0
         self._pool: ThreadPoolExecutor | None = None
 
     async def threads(self, _: web.Application) -> AsyncIterator[None]:
@@ -156,23 +174,32 @@ class _Door:
             query_id = str(uuid.uuid4())
         if request.method == hdrs.METH_GET and not request.query.get("query"):
             return await _ping(request)
+        began = time.perf_counter()
         if not self._admits(request):
+            self._tally.ended("denied")
             reason = "Authentication failed: password is incorrect, or there is no user with such name."
             return _failure(_error(_AUTHENTICATION_FAILED, reason, "AUTHENTICATION_FAILED"), query_id, status=401)
+        outcome: Outcome = "failed"
         try:
             question = await _read(request, query_id)
-            if self._under_way >= self._readers * _WAITING_PER_READER:
+            if self._tally.under_way >= self._readers * _WAITING_PER_READER:
+                outcome = "refused"
                 raise _error(_TOO_MANY_QUERIES, "Too many simultaneous queries.", "TOO_MANY_SIMULTANEOUS_QUERIES")
-            self._under_way += 1
+            self._tally.under_way += 1
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, question)
+                answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, question)
             finally:
-                self._under_way -= 1
+                self._tally.under_way -= 1
+            outcome = "answered"
         except QueryError as error:
             return _failure(error, query_id)
         except QuaysideError as error:
             _log.warning("The gate could not answer: %s", error)
             return _failure(_error(_UNKNOWN_EXCEPTION, str(error), "UNKNOWN_EXCEPTION"), query_id)
+        else:
+            return answer
+        finally:
+            self._tally.ended(outcome, None if outcome == "refused" else time.perf_counter() - began)
 
     def _answer(self, question: _Question) -> web.Response:
         settings = self._limits.settings(question.fields)
@@ -188,6 +215,7 @@ class _Door:
                 text = rewritten(statement).encode("utf-8", errors="surrogateescape")
                 answer = session.ask(text, fmt, question.parameters)
                 block = answer.body
+                self._tally.rows_read += answer.rows_read
                 headers["X-ClickHouse-Summary"] = json.dumps(
                     {
                         "read_rows": str(answer.rows_read),
@@ -195,6 +223,7 @@ class _Door:
                         "elapsed_ns": str(int(answer.seconds * 1e9)),
                     }
                 )
+        self._tally.bytes_sent += len(block)
         if question.gzip and len(block) >= _WORTH_COMPRESSING:
             block = gzip.compress(block, compresslevel=1)
             headers[hdrs.CONTENT_ENCODING] = "gzip"
@@ -207,6 +236,24 @@ class _Door:
         # Both are compared always, and in constant time.
         right_user = hmac.compare_digest(user.encode(), self._user)
         return hmac.compare_digest(password.encode(), self._password) and right_user
+
+
+def _add_probes(application: web.Application, probes: Probes) -> None:
+    async def metrics(_: web.Request) -> web.Response:
+        body, content_type = probes.metrics()
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def health(_: web.Request) -> web.Response:
+        is_ok, told = probes.health()
+        return web.json_response(told, status=200 if is_ok else 503)
+
+    async def ready(_: web.Request) -> web.Response:
+        is_ok, told = probes.ready()
+        return web.json_response(told, status=200 if is_ok else 503)
+
+    application.router.add_get("/metrics", metrics)
+    application.router.add_get("/health", health)
+    application.router.add_get("/ready", ready)
 
 
 async def _ping(_: web.Request) -> web.Response:

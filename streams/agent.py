@@ -15,9 +15,11 @@ or a greater version. Memory is changed in step 1 already: a batch that fails en
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +39,7 @@ from streams.rows import Codec
 from streams.sending import Record, Sender
 from streams.steps import Steps
 from streams.table import MOST_FACTS, STUB_DAYS, Changes, Partition
+from streams.tally import AgentTally
 
 _log: Final = logging.getLogger("quayside.agent")
 
@@ -104,6 +107,11 @@ class Agent:
         self._batches: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._bringing = asyncio.Lock()
         self._turns: defaultdict[int, int] = defaultdict(int)
+        self.tally: Final = AgentTally()
+        self.bringing: Mapping[int, Partition] = {}
+        """What is being read back now."""
+        self.was_assigned = False
+        """Whether the group has told this worker its share, be it none."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -129,6 +137,7 @@ class Agent:
         """These are this worker's from now on."""
         self._revoked.difference_update(partitions)
         self._owned.update(partitions)
+        self.was_assigned = True
 
     async def process(self, number: int, batches: Mapping[str, Sequence[Any]]) -> bool:
         """Take records of one partition of some inputs, by topic, through all steps; raises if any of them fails.
@@ -140,6 +149,7 @@ class Agent:
             partition = None if number in self._revoked else await self._ready(number)
             if partition is None:
                 return False
+            began = time.perf_counter()
             readings = {topic: self._reader.read(records) for topic, records in batches.items()}
             others = [
                 entry
@@ -160,6 +170,8 @@ class Agent:
                     await self._take(sender, number, partition, Segment(partition.clock.now, None, ()), others)
                 await self._account(sender, readings.values())
             self._passed(self.derivation.name, 5)
+            taken = {topic: len(records) for topic, records in batches.items()}
+            self.tally.batch_ended(taken, time.perf_counter() - began)
             for (topic, _), offset in offsets.items():
                 if offset >= partition.goals.get(topic, 0):
                     partition.goals.pop(topic, None)
@@ -169,6 +181,11 @@ class Agent:
     def owned(self) -> list[int]:
         """The partitions that are this worker's."""
         return sorted((self._owned | self._partitions.keys()) - self._revoked)
+
+    @property
+    def partitions(self) -> dict[int, Partition]:
+        """The partitions that it has in memory, by number."""
+        return dict(self._partitions)
 
     async def tick(self, number: int) -> int:
         """Let time pass in a partition: what deadlines have passed becomes facts; how many.
@@ -187,6 +204,7 @@ class Agent:
                     await sender.send(self._all_told(partition, examined))
             while partition.is_caught_up and (due := partition.due(self._rules.now())):
                 passed += len(due)
+                self.tally.ticks += len(due)
                 entries = [Entry(REPLAYED, Statement(name, PASSED, _deadline_passed(at)), None, 0) for name, at in due]
                 async with self._steps.batch(self.derivation.name, number, {}) as sender:
                     await self._take(sender, number, partition, Segment(0, None, ()), entries)
@@ -200,6 +218,8 @@ class Agent:
                 ("dead.letters", Record(letter.topic.encode(), encode(letter))) for letter in reading.dead_letters
             )
             outgoing.extend(reading.forwards)
+            self.tally.dead.update(letter.cause for letter in reading.dead_letters)
+            self.tally.forwarded += len(reading.forwards)
         if outgoing:
             await sender.send(outgoing)
 
@@ -234,6 +254,11 @@ class Agent:
         self._passed(self.derivation.name, 3)
         # 4. What others see, acknowledged.
         outgoing = self._all_told(partition, derived)
+        tally = self.tally
+        tally.accepted += changes.accepted
+        tally.repeated += changes.repeated
+        tally.late += len(changes.late)
+        tally.sent.update(map(_topic_of, outgoing))
         outgoing.extend(self._late_record(entry, reason) for entry, reason in changes.late)
         await sender.send(outgoing)
         self._passed(self.derivation.name, 4)
@@ -277,8 +302,10 @@ class Agent:
             for number in sorted(numbers)
         }
         turns = {number: self._turns[number] for number in fresh}
+        began, self.bringing = time.perf_counter(), fresh
         await self._steps.take_over(self.derivation.name, fresh)
         await recover(self._bootstrap, self.changelog, fresh, self.inputs)
+        self.tally.recovery_s, self.bringing = time.perf_counter() - began, {}
         for number, partition in fresh.items():
             if partition.epoch is not None and partition.epoch != self._epoch:
                 raise WrongEpoch(
@@ -351,6 +378,9 @@ class Agent:
             value=record.value or b"",
         )
         return "late.records", Record(where.topic.encode(), encode(late))
+
+
+_topic_of: Final = itemgetter(0)
 
 
 def _deadline_passed(at: int) -> Fact:

@@ -11,13 +11,14 @@ import logging
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import faust
+from aiokafka.errors import KafkaConnectionError
 
-from schemas.errors import QuaysideError
+from schemas.errors import QuaysideError, Unreachable
 from schemas.topics import TOPICS
 from streams.agent import Agent, Passed, Rules
 from streams.agents import DERIVATIONS, WORKER_GROUP
@@ -51,6 +52,7 @@ class WorkerConfig:
     static membership, since its first join takes half a session (measured: 1 s); Apache Kafka refuses
     sessions below 6 s, and with a static member a restart after SIGKILL takes over in 0.02 s.
     `max_batch`: the most records of a batch; None: 20,000, and 5,000 for a single worker with its short session.
+    `partitions`: how many all topics have; None: as the registry says.
     `horizon` (ms), `max_facts` and `bad_share`: see `streams.agent.Rules`.
     """
 
@@ -64,25 +66,38 @@ class WorkerConfig:
     max_facts: int = MOST_FACTS
     bad_share: float = BAD_SHARE
     loglevel: str = "warn"
+    partitions: int | None = None
 
 
-def run(config: WorkerConfig) -> None:
-    """Run a worker until it is stopped by a signal."""
+def run(config: WorkerConfig, watched: Callable[[Sequence[Agent]], None] = lambda _: None) -> None:
+    """Run a worker until it is stopped by a signal; `watched` is given its agents before they start.
+
+    Where logging has been set up already it is left as it is.
+    """
     for library in ("aiokafka", "faust", "mode", "asyncio"):
         # Their news below the level is made before Faust's handlers drop it: a tenth of the time at small batches.
         logging.getLogger(library).setLevel(_LEVELS[config.loglevel])
-    app = build(config)
+    app = build(config, watched=watched)
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)
-    faust.Worker(app, loglevel=config.loglevel, redirect_stdouts=False).execute_from_commandline()
+    ours = bool(logging.root.handlers)
+    # No banner and no spinner between the lines of a log.
+    worker = faust.Worker(app, loglevel=config.loglevel, quiet=ours, redirect_stdouts=False, override_logging=not ours)
+    if ours:
+        worker.spinner = None
+    worker.execute_from_commandline()
 
 
 def build(
     config: WorkerConfig,
     passed: Passed = lambda _agent, _step: None,
     now: Callable[[], int] = wall_clock,
+    watched: Callable[[Sequence[Agent]], None] = lambda _: None,
 ) -> Any:
-    """The Faust app with its agents; `passed` is told each step of each batch, `now` is the time in ms."""
+    """The Faust app with its agents; `passed` is told each step of each batch, `now` is the time in ms.
+
+    `watched` is given the agents, to look at from beside.
+    """
     session = 1.0 if config.single else 10.0
     max_batch = config.max_batch or (5_000 if config.single else 20_000)
     app = faust.App(
@@ -107,10 +122,17 @@ def build(
         stream_wait_empty=False,
         stream_buffer_maxsize=16,
     )
-    counts = {topic.name: topic.partitions for topic in TOPICS}
+    counts = {topic.name: config.partitions or topic.partitions for topic in TOPICS}
     steps: Steps = (AcknowledgedSteps if config.single else Transactions)(config.bootstrap, counts)
     app.offsets_in_transactions = steps.transactional
-    rules = Rules(config.epoch, config.horizon, most_facts=config.max_facts, bad_share=config.bad_share, now=now)
+    rules = Rules(
+        config.epoch,
+        config.horizon,
+        most_facts=config.max_facts,
+        bad_share=config.bad_share,
+        now=now,
+        partitions=config.partitions,
+    )
     agents = [Agent(derivation(), steps, config.bootstrap, rules, passed) for derivation in DERIVATIONS]
 
     @app.on_before_shutdown.connect  # type: ignore[untyped-decorator]  # Faust is untyped
@@ -131,6 +153,7 @@ def build(
 
     for agent in agents:
         _attach(app, agent, max_batch)
+    watched(agents)
     return app
 
 
@@ -191,6 +214,11 @@ async def _guarded(app: Any, agent: Agent, work: Coroutine[Any, Any, None]) -> N
         _die(f"{agent.derivation.name}: a request was cancelled, the broker's connection was lost.", FAILED)
     except QuaysideError as error:
         _die(f"{agent.derivation.name}: {error}", error.exit_code)
+    except KafkaConnectionError as error:
+        _die(
+            f"{agent.derivation.name}: the broker does not answer ({error}): it is read again after a restart.",
+            Unreachable.exit_code,
+        )
     except Exception:  # noqa: BLE001  # whatever it is, the batch must not be acknowledged
         _log.exception("%s: a batch failed; it is read again after a restart", agent.derivation.name)
         _die("", FAILED)

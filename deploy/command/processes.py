@@ -1,6 +1,5 @@
 """Commands that are one process of a stack: with servers of your own, you run these; `up` runs them else."""
 
-import logging
 from typing import Annotated
 
 import typer
@@ -31,14 +30,18 @@ def worker(
     \b
     Example: QUAYSIDE_KAFKA=localhost:9092 quayside worker --instance worker-1
     """
+    from deploy.logs import set_up
     from deploy.processes import end_with_parent
     from deploy.settings import load, unwritable
     from deploy.stackfile import require_running
+    from deploy.watching import watch_worker
     from schemas.errors import WrongInput
-    from streams.administration import check_topics
+    from streams.administration import check_topics, partition_counts, usual_partitions
     from streams.worker import WorkerConfig, run
 
     settings = load(data=data)
+    name = "worker" if supervised else instance
+    set_up(settings.log_format, settings.log_level, name)
     bootstrap = settings.kafka or require_running(settings.data).kafka
     findings = check_topics(bootstrap)
     if findings:
@@ -60,26 +63,34 @@ def worker(
             max_facts=settings.max_facts,
             bad_share=settings.bad_share,
             loglevel=settings.log_level,
-        )
+            partitions=usual_partitions(partition_counts(bootstrap)),
+        ),
+        watched=lambda agents: watch_worker(agents, bootstrap, settings, name),
     )
 
 
-def sink(*, data: Data = None) -> None:
+def sink(*, data: Data = None, supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False) -> None:
     """Run the history sink into a ClickHouse of your own, until a signal.
 
     \b
     Example: QUAYSIDE_KAFKA=localhost:9092 QUAYSIDE_CLICKHOUSE=http://default@localhost:8123/quayside quayside sink
     """
     from deploy.command.reach import servers
+    from deploy.logs import set_up
+    from deploy.processes import end_with_parent
     from deploy.server_sink import run
     from deploy.settings import load
+    from deploy.watching import watch_sink
     from schemas.errors import WrongInput
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stack = servers(load(data=data))
+    settings = load(data=data)
+    set_up(settings.log_format, "info", "sink")
+    stack = servers(settings)
     if stack is None:
         raise WrongInput("Set QUAYSIDE_KAFKA and QUAYSIDE_CLICKHOUSE; without them `quayside up` runs its own.")
-    run(stack)
+    if supervised:
+        end_with_parent()
+    run(stack, watched=lambda history: watch_sink(history, settings))
 
 
 def store(
@@ -91,12 +102,13 @@ def store(
 ) -> None:
     """Own the embedded store: sink and gate. Started by `quayside up`."""
     from deploy.embedded import GATE_USER, gate_password
+    from deploy.logs import set_up
     from deploy.settings import load
     from deploy.stackfile import require_running
     from deploy.store_process import StoreConfig, run
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load(data=data)
+    set_up(settings.log_format, "info", "store")
     stack = require_running(settings.data)
     run(
         StoreConfig(
@@ -107,6 +119,7 @@ def store(
             gate_user=GATE_USER,
             gate_password=gate_password(settings, settings.data),
             replay=replay,
+            stuck_after_s=settings.stuck_after / 1_000,
         )
     )
 
@@ -119,8 +132,10 @@ def demo_feed(
 ) -> None:
     """Run the demo supply network. Started by `quayside up --demo`."""
     from deploy.demo_feed import run
+    from deploy.logs import set_up
     from deploy.settings import load
     from deploy.stackfile import require_running
 
     settings = load(data=data)
+    set_up(settings.log_format, settings.log_level, "demo")
     run(settings.data, require_running(settings.data).kafka, seed, pace)
