@@ -4,10 +4,16 @@ An epoch begins before its first record is written and is ended when its states 
 the newest ended one, so nobody sees half of a rebuild.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import WrongInput
 from sinks.tables import STATES
+
+_FROM_STATES: Final = ("shipments_under_way",)
+"""Tables that the engine fills from states, partitioned by epoch as these are."""
 
 
 def begin(client: Client, epoch: int | None = None) -> int:
@@ -23,6 +29,13 @@ def begin(client: Client, epoch: int | None = None) -> int:
         parameters={"epoch": epoch},
     )
     return epoch
+
+
+def begins_at(client: Client, epoch: int, offsets: Iterable[tuple[str, int, int]]) -> None:
+    """Note where the epoch begins in the (topic, partition)s of a broker that had records before it."""
+    rows = [[epoch, *place] for place in offsets]
+    if rows:
+        client.insert("epoch_beginnings", rows, column_names=["epoch", "topic", "partition", "offset"])
 
 
 def end(client: Client, epoch: int) -> None:
@@ -54,14 +67,14 @@ def forget_before(client: Client, epoch: int) -> int:
     """
     shown = current(client)
     dropped = 0
-    for table in STATES.values():
+    for name in (*(table.name for table in STATES.values()), *_FROM_STATES):
         found = client.query(
             "SELECT DISTINCT toUInt64(partition) FROM system.parts "
             "WHERE active AND database = currentDatabase() AND table = {name:String}",
-            {"name": table.name},
+            {"name": name},
         ).result_rows
         for (old,) in found:
             if shown is not None and old < min(epoch, shown):
-                client.command(f"ALTER TABLE {table.name} DROP PARTITION {int(old)}")
+                client.command(f"ALTER TABLE {name} DROP PARTITION {int(old)}")
                 dropped += 1
     return dropped

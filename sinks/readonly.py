@@ -95,6 +95,9 @@ class Limits:
             "max_result_bytes": self.result_bytes,
             "result_overflow_mode": "throw",
             "max_memory_usage": self.memory_bytes,
+            # Rows that FINAL makes one are always of one partition: a coordinate keeps its month of arrival, a state
+            # its epoch. A day of events of 50 million takes 40 ms so, and seconds without (measured).
+            "do_not_merge_across_partitions_select_final": "1",
         }
 
 

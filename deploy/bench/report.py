@@ -41,6 +41,18 @@ def tables(result: Mapping[str, Any]) -> Iterable[Table]:
         )
     if "latency" in result:
         yield _latency(result["latency"])
+    if "sink" in result:
+        told = result["sink"]
+        yield (
+            f"Sink: {told['events']:,} events from Kafka into the store, {told['rounds']} rounds ({told['at'][:10]}).",
+            ("rows/s", "least", "most", "bare inserts", "ratio"),
+            [
+                (
+                    *(f"{told[name]:,}" for name in ("rows_per_s", "least", "most", "bare_rows_per_s")),
+                    f"{told['ratio']:g}",
+                )
+            ],
+        )
 
 
 def as_text(result: Mapping[str, Any]) -> str:

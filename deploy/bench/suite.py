@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.bench import latency, recovery
+from deploy.bench import latency, recovery, sink
 from deploy.bench.apache_kafka import LONG_RUN, VERSION, await_groups, running_kafka
 from deploy.bench.contenders import CONTENDERS, OURS, Contender
 from deploy.bench.figures import Run, contender, ratios
@@ -22,8 +22,8 @@ from deploy.bench.watching import Watcher
 from schemas.errors import WrongInput
 from schemas.times import rfc3339
 
-PARTS: Final = ("recovery", "memory", "latency")
-"""What is measured of our worker alone."""
+PARTS: Final = ("recovery", "memory", "latency", "sink")
+"""What is measured of our worker and our history sink alone."""
 
 NAMES: Final = (*(one.name for one in CONTENDERS), *PARTS)
 """What --only may name."""
@@ -91,6 +91,10 @@ def run(plan: Plan, news: News) -> dict[str, Any]:
                 )
                 rates = latency.measure(watcher, Path(folder), plan.seed, plan.rates, plan.seconds)
                 result["latency"] = {"at": _now(), "rates": rates}
+            if "sink" in plan.names:
+                news.progress(f"sink: {plan.events:,} events into the store, {plan.rounds} rounds")
+                told = sink.measure(watcher, Path(folder), plan.events, plan.rounds, plan.seed)
+                result["sink"] = told | {"at": _now()}
     return result
 
 

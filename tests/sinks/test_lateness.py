@@ -50,7 +50,7 @@ def both(store: Client, records: list[Told]) -> tuple[list[object], list[object]
         if place.topic in views
         for one in network.topics[place]
     ]
-    for table in ("exceptions", "shipment_status"):
+    for table in ("exceptions", "shipment_status", "shipments_under_way"):
         store.command(f"TRUNCATE TABLE {table}")
     write(store, *kept)
     return (
