@@ -1,0 +1,1 @@
+"""Retention: old records leave the history, and what they add up to stays, as openings."""
