@@ -5,7 +5,7 @@ had come in time. The last record is known only at the end, so one record per pa
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from schemas.coordinates import Mark
@@ -18,37 +18,63 @@ Addressed = tuple[str, Record]
 
 
 class Load:
-    """One load, from its first record to `rest`. `what`: says in the marks what is loaded."""
+    """One load, from its first record to `rest`. `what`: says in the marks what is loaded.
 
-    def __init__(self, what: str) -> None:
+    Each batch goes through `hold_back` once, and what that returns through `begun` as often as it is sent.
+    """
+
+    def __init__(self, what: str, partitions: Mapping[str, int] | None = None) -> None:
+        """`partitions`: how many each topic has; None: as the registry says."""
         self._name: Final = f"{what}-{time.time_ns()}"
+        self._partitions: Final = {name: topic.partitions for name, topic in BY_NAME.items()} | dict(partitions or {})
         self._held: Final[dict[tuple[str, int], Record]] = {}
+        self._begun: Final[set[tuple[str, int]]] = set()
         self._topics: Final = frozenset(facts_of_agents())
+        self._places: Final = sum(self._partitions[topic] for topic in self._topics)
 
     @property
     def holds_back(self) -> bool:
         """Whether records have still to go out."""
         return bool(self._held)
 
-    def marked(self, records: Iterable[Addressed]) -> Iterator[Addressed]:
+    def hold_back(self, records: Iterable[Addressed]) -> Iterator[Addressed]:
         """What is to be sent now, in the order of each partition."""
         for topic, record in records:
             if topic not in self._topics:
                 yield topic, record
                 continue
-            place = (topic, partition_of(record.key, BY_NAME[topic].partitions))
+            place = self._place(topic, record)
             before = self._held.get(place)
-            if before is None:
-                self._held[place] = _with(record, Mark(begins=True, load=self._name))
-            else:
-                self._held[place] = record
+            self._held[place] = record
+            if before is not None:
                 yield topic, before
+
+    def begun(self, going: Iterable[Addressed]) -> Iterator[Addressed]:
+        """The same records, marked as the beginning where they are the first in their partition."""
+        if len(self._begun) == self._places:
+            yield from going
+            return
+        for topic, record in going:
+            if topic in self._topics:
+                place = self._place(topic, record)
+                if place not in self._begun:
+                    self._begun.add(place)
+                    yield topic, _with(record, Mark(begins=True, load=self._name))
+                    continue
+            yield topic, record
+
+    def begin_anew(self) -> None:
+        """Another broker: the partitions there know nothing of the load yet."""
+        self._begun.clear()
 
     def rest(self) -> Iterator[Addressed]:
         """The last record of each partition, marked as that."""
         for (topic, _), record in self._held.items():
             yield topic, _with(record, Mark(begins=False, load=self._name))
         self._held.clear()
+
+    def _place(self, topic: str, record: Record) -> tuple[str, int]:
+        return topic, partition_of(record.key, self._partitions[topic])
 
 
 def _with(record: Record, mark: Mark) -> Record:

@@ -7,6 +7,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from deploy.following import moved_on
 from deploy.stackfile import StackFile, is_alive
 from schemas.errors import Unreachable
 from streams.settling import settle
@@ -39,14 +40,27 @@ def progress(what: str, total: int | None) -> Iterator[Bar]:
 def settled(stack: StackFile) -> None:
     """Wait until what was published can be queried.
 
-    Raises Unreachable where the stack stops before, or where nothing moves any more.
+    A stack that goes on in another broker meanwhile is followed there. Raises Unreachable where the stack stops
+    before, or where nothing moves any more.
     """
     with progress("processing", None) as bar:
-        if not settle(stack.kafka, alive=lambda: is_alive(stack.pid), progress=bar.missing):
+        if not _settled(stack, bar):
             raise Unreachable(
                 "The stack stopped before all events were processed; they are in the spool and will be processed "
                 "when it starts again."
             )
+
+
+def _settled(stack: StackFile, bar: Bar) -> bool:
+    pid = stack.pid
+    while True:
+        try:
+            return settle(stack.kafka, alive=lambda: is_alive(pid), progress=bar.missing)
+        except Unreachable:
+            moved = moved_on(stack)
+            if moved is None:
+                raise
+            stack = moved
 
 
 class _Quiet:

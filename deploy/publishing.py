@@ -10,23 +10,20 @@ from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing import Any, Final
 
 from deploy.arriving import arriving
 from deploy.command.reach import stack_of
 from deploy.door import Door, Line
 from deploy.gate_client import gate_client, rows
+from deploy.progress import progress, settled
 from deploy.publisher import Publisher
 from deploy.settings import Settings
 from deploy.spool import Spooled
-from deploy.stackfile import StackFile, is_alive
+from deploy.stackfile import StackFile
 from schemas.derived import encode
-from schemas.errors import Unreachable, WrongInput
+from schemas.errors import WrongInput
 from schemas.scms import ScmsReport, read_scms
-from streams.settling import settle
 
 _LATE_SINCE: Final = files("deploy").joinpath("sql/late_since.sql").read_text(encoding="utf-8")
 _BATCH: Final = 1_000
@@ -107,7 +104,7 @@ def publish_lines(name: str, data: Path | None, *, wait: bool, history: bool = F
         began = time.time_ns() // 1_000_000
         said = asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, publisher))
         if wait:
-            _settle(stack)
+            settled(stack)
             told = (str(value).encode() for (value,) in rows(store, _LATE_SINCE, {"since": began}))
             outcome.late = sum(hash(value) in said for value in told)
     if outcome.late:
@@ -132,7 +129,7 @@ def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int |
         random.Random(shuffle).shuffle(records)  # noqa: S311  # an order, no secret
     asyncio.run(_send([*records, *letters], _publisher(settings, stack, "scms")))
     if wait:
-        _settle(stack)
+        settled(stack)
     odd_file = settings.data / "replays" / f"{file.stem}.odd.json"
     odd_file.parent.mkdir(parents=True, exist_ok=True)
     odd_file.write_text(json.dumps(delivery.report.as_dict(), indent=1, ensure_ascii=False))
@@ -151,7 +148,7 @@ async def _publish(
     said: set[int] = set()
     shown = "stdin" if name == "-" else name
     try:
-        with _progress("publishing", None) as bar:
+        with progress("publishing", None) as bar:
             async for batch in lines:
                 _refuse_other_files(batch, name)
                 now = time.time_ns() // 1_000_000
@@ -175,22 +172,12 @@ async def _publish(
 
 async def _send(records: Sequence[Spooled], publisher: Publisher) -> None:
     try:
-        with _progress("publishing", len(records)) as bar:
+        with progress("publishing", len(records)) as bar:
             for batch in _batches(records):
                 await publisher.accept(batch)
                 bar.advance(len(batch))
     finally:
         await publisher.close()
-
-
-def _settle(stack: StackFile) -> None:
-    """Wait until what was published can be queried."""
-    with _progress("processing", None) as bar:
-        if not settle(stack.kafka, alive=lambda: is_alive(stack.pid), progress=bar.missing):
-            raise Unreachable(
-                "The stack stopped before all events were processed; they are in the spool and will be processed "
-                "when it starts again."
-            )
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -222,43 +209,3 @@ def _opened(name: str) -> Iterator[int]:
         except OSError as error:
             raise WrongInput(f"{name} cannot be read: {error.strerror}. Check the path.") from None
         yield file.fileno()
-
-
-class _Bar(Protocol):
-    def advance(self, count: int) -> None: ...
-
-    def missing(self, count: int) -> None: ...
-
-
-class _Quiet:
-    def advance(self, count: int) -> None:
-        """No terminal: nothing is shown."""
-
-    def missing(self, count: int) -> None:
-        """No terminal: nothing is shown."""
-
-
-class _Shown:
-    def __init__(self, progress: Progress, what: str, total: int | None) -> None:
-        self._progress = progress
-        self._task = progress.add_task(what, total=total)
-        self._most = 0
-
-    def advance(self, count: int) -> None:
-        self._progress.advance(self._task, count)
-
-    def missing(self, count: int) -> None:
-        self._most = max(self._most, count)
-        self._progress.update(self._task, total=self._most, completed=self._most - count)
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Iterator[_Bar]:
-    """A progress bar on stderr, where that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _Quiet()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Shown(progress, what, total)

@@ -12,7 +12,6 @@ The steps, each of which may be repeated; how far it came is noted in DATA/rebui
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -27,7 +26,7 @@ from deploy.gate_client import gate_client
 from deploy.processes import Child
 from deploy.progress import progress
 from deploy.settings import Settings, unwritable
-from deploy.stackfile import StackFile, is_alive, running
+from deploy.stackfile import ROTATE, StackFile, is_alive, running
 from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
 from schemas.topics import of_kind
 from sinks import epochs
@@ -48,11 +47,11 @@ from streams.rows import Codec
 from streams.sending import Record, Sender
 from streams.settling import ends_of, facts_of_agents, lag, settle
 
-ROTATE: Final = signal.SIGUSR1
-"""Asks the supervisor of an embedded stack to go on in a new broker."""
-
 _NOTE: Final = "rebuild.json"
 _GRACE_S: Final = 10.0
+_LEAVING_S: Final = 13.0
+"""A worker that has stopped is a member of its group until its session of 10 s is over."""
+
 _LOOK_S: Final = 0.2
 
 
@@ -94,6 +93,7 @@ def rebuild_all(settings: Settings, stack: StackFile, partitions: int | None) ->
         if not note.prepared:
             note = _prepared(settings, stack, note)
         epochs.begin(client, note.epoch)
+        epochs.begins_at(client, note.epoch, note.offsets)
         with _processes(settings, note.epoch, ("worker", "sink")) as alive:
             note = asyncio.run(_replay(settings, client, stack.kafka, note, alive))
             with progress("processing", None) as bar:
@@ -119,12 +119,10 @@ def rebuild_embedded(stack: StackFile, settings: Settings, partitions: int | Non
                     "The stack stopped before the rebuild was complete: start it again, it rebuilds then."
                 )
             now = running(settings.data)
-            if now is not None and now.epoch > stack.epoch and now.ready:
+            if now is not None and now.epoch > stack.epoch and now.ready and not now.moving:
                 break
             time.sleep(_LOOK_S)
     with closing(gate_client(now)) as client:
-        while epochs.current(client) != now.epoch:
-            time.sleep(_LOOK_S)
         records = count(client)
     return RebuiltAll(now.epoch, records, usual_partitions(partition_counts(now.kafka)), resumed=False)
 
@@ -162,13 +160,17 @@ def _noted(settings: Settings, client: Client, bootstrap: str, partitions: int |
 def _prepared(settings: Settings, stack: StackFile, note: Note) -> Note:
     """Make the broker ready: topics without state, and offsets of what the history holds already."""
     bootstrap = stack.kafka
-    if members_of(bootstrap, WORKER_GROUP):
+    deadline = time.monotonic() + _LEAVING_S
+    while members_of(bootstrap, WORKER_GROUP):
+        if time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+            continue
         raise WrongInput("Workers are running: stop them (and the sink) before the rebuild; it starts its own.")
     facts = [topic.name for topic in of_kind("fact")]
     there = set(partition_counts(bootstrap))
     if not note.offsets and there.intersection(facts):
         _drain(settings, stack, note.epoch)
-        ends = ends_of(bootstrap, facts_of_agents())
+        ends = ends_of(bootstrap, facts)
         note = _keep(
             settings, msgspec.structs.replace(note, offsets=tuple((*place, end) for place, end in ends.items()))
         )
@@ -177,7 +179,9 @@ def _prepared(settings: Settings, stack: StackFile, note: Note) -> Note:
     delete_topics(bootstrap, derived)
     grow_topics(bootstrap, [topic.name for topic in of_kind("fact", "account")], note.partitions)
     create_topics(bootstrap, partitions=note.partitions)
-    set_offsets(bootstrap, WORKER_GROUP, {(topic, number): offset for topic, number, offset in note.offsets})
+    read = facts_of_agents()
+    goes_on = {(topic, number): offset for topic, number, offset in note.offsets if topic in read}
+    set_offsets(bootstrap, WORKER_GROUP, goes_on)
     asyncio.run(_write_headers(bootstrap, note))
     return _keep(settings, msgspec.structs.replace(note, prepared=True))
 

@@ -29,6 +29,14 @@ Duration = Annotated[int, BeforeValidator(duration_ms), Field(gt=0)]
 """A duration in ms, written as text."""
 
 
+def _port_or_off(text: Any) -> Any:
+    return None if isinstance(text, str) and text.strip().lower() in {"off", "no", "none"} else text
+
+
+MetricsPort = Annotated[Annotated[int, Field(ge=0, le=65_535)] | None, BeforeValidator(_port_or_off)]
+"""A port, or `off`."""
+
+
 class Settings(BaseSettings):
     """What can be set. Every field is the environment variable QUAYSIDE_<NAME>."""
 
@@ -58,14 +66,35 @@ class Settings(BaseSettings):
     webhook: str | None = None
     """Where alerts are posted; none: they are shown in Grafana only."""
 
+    broker_limit: int = Field(default=1_000_000_000, ge=1)
+    """Above so many bytes of memory of the embedded broker the stack goes on in a new one."""
+
+    broker_records: int = Field(default=0, ge=0)
+    """And after so many new records in it; 0: however many."""
+
     gate_port: int = Field(default=0, ge=0, le=65_535)
     """The port of the store's HTTP gate on 127.0.0.1; 0 takes a free one."""
+
+    board_port: int = Field(default=0, ge=0, le=65_535)
+    """The port of the live board on 127.0.0.1, where no Grafana is installed; 0 takes a free one."""
 
     gate_password: SecretStr | None = None
     """The gate's password; none: one is made for each data directory."""
 
     log_level: Literal["debug", "info", "warn", "error"] = "warn"
     """From which level on the worker logs."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How every process logs: lines for people, or one JSON object per line."""
+
+    metrics_port: MetricsPort = 0
+    """Where worker and sink serve /metrics, /health and /ready on 127.0.0.1; 0 takes a free one, None (off) none."""
+
+    retention: Duration | None = None
+    """What arrived longer ago leaves the history, once a day (docs/retention.md); none: nothing ever does."""
+
+    stuck_after: Duration = 60_000
+    """A process that has records to take and has taken none for so long is not healthy."""
 
 
 def load(**given: Any) -> Settings:

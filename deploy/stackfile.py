@@ -3,10 +3,15 @@
 import fcntl
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from schemas.errors import Unreachable
+
+ROTATE: Final = signal.SIGUSR1
+"""Asks the supervisor of an embedded stack to go on in a new broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,16 @@ class StackFile:
     embedded: bool = True
     """Whether its records are kept in a spool until the history has them; a Kafka of your own keeps them itself."""
     ready: bool = False
+    moving: bool = False
+    """Whether the history is on its way into a broker that nothing else may be sent to yet (deploy/following.py)."""
     gateway: str | None = None
     grafana: str | None = None
+    board: str | None = None
+    """Where the live board is, which is shown where no Grafana is installed."""
     broker_since_ms: int = 0
+    data: str = ""
+    """The data directory; empty for servers of your own."""
+
     processes: dict[str, dict[str, int]] = field(default_factory=dict)
     """By name: pid and restarts."""
 

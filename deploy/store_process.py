@@ -1,30 +1,42 @@
 """The process that owns the embedded store: the history sink writes it, the gate lets others read it.
 
-At the start of a broker's life it first replays the history into Kafka, and says so in DATA/replayed. Lines on
-its standard input come from the supervisor: `epoch-ended N` when the rebuild of an epoch is done.
+At the start of a broker's life it replays the history into Kafka. Lines on its standard input come from the
+supervisor (deploy/replayed.py): that an epoch's rebuild has ended, and where to go on when the broker gives way to
+another one. While it moves there is a sink for either broker; the gate knows nothing of it.
 """
 
 import asyncio
+import gc
 import logging
 import signal
+import threading
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Final, cast
 
 from clickhouse_connect.driver.client import Client
 
 from deploy.processes import end_with_parent
-from deploy.replayed import EPOCH_ENDED, note_replayed, replayed
-from schemas.errors import WrongInput
-from schemas.topics import of_kind
+from deploy.replayed import EPOCH_ENDED, FINISH, MOVE_TO, Move, Told, tell, told
+from deploy.replaying import Replaying
+from deploy.retaining import Retaining
+from deploy.settings import Settings, load
+from deploy.watching import Watch, note, sink_watched
+from schemas.errors import Unreachable, WrongInput
 from sinks import epochs
 from sinks.embedded import EmbeddedStore
 from sinks.gate import gate, open_gate
+from sinks.gate_tally import GateTally
 from sinks.history import History
 from sinks.migrate import migrate
-from sinks.replay import replay
-from streams.sending import Record, Sender
 
-_log = logging.getLogger("quayside.store")
+_log: Final = logging.getLogger("quayside.store")
+_LEAVE_S: Final = 5.0
+_ORPHAN_S: Final = 30.0
+_COLLECTIONS: Final = (100_000, 50, 100)
+"""As the worker's (streams/worker.py): rows hold no cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,57 +52,196 @@ class StoreConfig:
     replay: bool
     """Whether the broker is an empty one, into which the history has to be replayed."""
 
+    stuck_after_s: float = 60.0
+
 
 def run(config: StoreConfig) -> None:
     """Open the store, serve it and write it until a signal or the supervisor's end."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECTIONS)
     asyncio.run(_run(config))
 
 
 async def _run(config: StoreConfig) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    ended: asyncio.Queue[int] = asyncio.Queue()
+    orders: asyncio.Queue[str] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
 
     def heard(line: str) -> None:
-        command, _, epoch = line.partition(" ")
-        if command == EPOCH_ENDED:
-            loop.call_soon_threadsafe(ended.put_nowait, int(epoch))
+        loop.call_soon_threadsafe(orders.put_nowait, line)
 
     end_with_parent(heard)
     with EmbeddedStore(config.path) as store:
-        applied = await asyncio.to_thread(migrate, store.writer)
+        writer = in_turns(store.writer)
+        applied = await asyncio.to_thread(migrate, writer)
         _log.info("applied %d migrations", len(applied))
-        await asyncio.to_thread(_begin, store.writer, config.epoch)
-        door = await open_gate(gate(store, config.gate_password, user=config.gate_user), config.gate_port)
-        if config.replay:
-            await _replay(store, config)
-        history = History(store.writer, config.bootstrap, config.epoch)
-        await history.start()
+        await asyncio.to_thread(_begin, writer, config.epoch)
+        keeper = _Keeper(store, writer, config)
+        tally = GateTally()
+        watch = Watch(sink_watched(lambda: keeper.history, tally), config.stuck_after_s)
+        application = gate(store, config.gate_password, user=config.gate_user, tally=tally, probes=watch)
+        door = await open_gate(application, config.gate_port)
+        watch.start()
+        note(config.path.parent, "store", door.port)
         try:
-            await _serve(history, store.writer, ended, stopping)
+            await keeper.begin()
+            keeper.retain(load(data=config.path.parent))
+            await _serve(keeper, orders, stopping)
         finally:
-            await history.stop()
+            await keeper.stop()
             await door.close()
 
 
-async def _replay(store: EmbeddedStore, config: StoreConfig) -> None:
-    """Replay the history into Kafka, once per epoch."""
-    data = config.path.parent
-    if replayed(data, config.epoch) is not None:
-        return
-    sender = Sender(config.bootstrap, "quayside-replay", {topic.name: topic.partitions for topic in of_kind("fact")})
-    count = 0
+async def _serve(keeper: "_Keeper", orders: "asyncio.Queue[str]", stopping: asyncio.Event) -> None:
+    """Do what is ordered, one after the other, until the end or a failure."""
+    stop = asyncio.create_task(stopping.wait())
+    ordered = asyncio.create_task(orders.get())
     try:
-        with store.reader() as client:
-            chunks = replay(client)
-            while chunk := await asyncio.to_thread(next, chunks, None):
-                await sender.send((told.topic, Record(told.key, told.raw, (told.origin.header(),))) for told in chunk)
-                count += len(chunk)
+        while not stop.done():
+            done, _ = await asyncio.wait({stop, ordered, *keeper.working}, return_when=asyncio.FIRST_COMPLETED)
+            if ordered in done:
+                keeper.order(ordered.result())
+                ordered = asyncio.create_task(orders.get())
+            for task in done & keeper.working:
+                keeper.working.discard(task)
+                task.result()
     finally:
-        await sender.stop()
-    note_replayed(data, config.epoch, count)
+        stop.cancel()
+        ordered.cancel()
+
+
+class _Keeper:
+    """The sink of the present broker, and while the stack moves, that of the next one."""
+
+    def __init__(self, store: EmbeddedStore, writer: Client, config: StoreConfig) -> None:
+        self.working: Final[set[asyncio.Task[None]]] = set()
+        """What is under way; a failure in it is the end of the process."""
+        self._store = store
+        self._writer = writer
+        self._data = config.path.parent
+        self._config = config
+        self._history = History(writer, config.bootstrap, config.epoch)
+        self._epoch = config.epoch
+        self._left: History | None = None
+        self._replaying: Replaying | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def history(self) -> History:
+        """The sink of the present broker."""
+        return self._history
+
+    async def begin(self) -> None:
+        """Start the sink; an empty broker is filled beside it."""
+        await self._history.start()
+        self._do(self._watch(self._history))
+        if self._config.replay and not told(self._data, self._epoch).reached("whole"):
+            self._do(self._fill(Move(self._config.bootstrap, self._epoch)))
+
+    def retain(self, settings: Settings) -> None:
+        """Look after retention, with a client of its own: it may be busy for long."""
+        client = partial(self._store._client, async_insert=0)  # noqa: SLF001  # the one other writer there is
+        self._do(Retaining(client, settings, self._data).run())
+
+    def order(self, line: str) -> None:
+        """Take a line from the supervisor."""
+        command, _, said = line.partition(" ")
+        if command == EPOCH_ENDED:
+            self._do(self._end(int(said)))
+        elif command == MOVE_TO:
+            self._do(self._move(Move.read(said)))
+        elif command == FINISH:
+            self._do(self._finish(Move.read(said)))
+
+    async def stop(self) -> None:
+        """Finish what the sinks have in hand."""
+        for task in self.working:
+            task.cancel()
+        await asyncio.gather(*self.working, return_exceptions=True)
+        for history in filter(None, (self._left, self._history)):
+            await _leave(history)
+        if self._replaying is not None:
+            await self._replaying.stop()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        self.working.add(asyncio.create_task(work))
+
+    async def _watch(self, history: History) -> None:
+        """Raise what ends a sink, unless the supervisor tells soon that its broker is gone."""
+        try:
+            await history.wait()
+        except Unreachable:
+            await asyncio.sleep(_ORPHAN_S)
+            if history is self._history:
+                raise
+        except asyncio.CancelledError:
+            if history is self._history:
+                raise
+
+    async def _move(self, move: Move) -> None:
+        """Go on in another broker. As long as the old one lives, its sink does too."""
+        async with self._turn:
+            await asyncio.to_thread(_begin, self._writer, move.epoch)
+            self._left, self._history, self._epoch = (
+                self._history,
+                History(self._writer, move.kafka, move.epoch),
+                move.epoch,
+            )
+            if move.ends is None:
+                await _leave(self._left)
+                self._left = None
+            await self._history.start()
+            self._do(self._watch(self._history))
+            await self._fill(move)
+
+    async def _fill(self, move: Move) -> None:
+        """Replay the history, as far as it is known to be whole."""
+        self._replaying = Replaying(self._store, move)
+        tell(self._data, Told(move.epoch))
+        await self._replaying.most()
+        if move.ends is None:
+            await self._whole(move)
+        else:
+            tell(self._data, Told(move.epoch, self._replaying.count, "most"))
+
+    async def _finish(self, move: Move) -> None:
+        """What the old broker got beyond the ends is in the history by now: replay that too."""
+        async with self._turn:
+            await self._whole(move)
+
+    async def _whole(self, move: Move) -> None:
+        assert self._replaying is not None  # noqa: S101  # nothing is finished that was not begun
+        await self._replaying.rest(move)
+        turn = told(self._data, move.epoch).turn + 1
+        tell(self._data, Told(move.epoch, self._replaying.count, "whole", turn))
+
+    async def _end(self, epoch: int) -> None:
+        """The epoch's rebuild has ended: show it, leave the old broker, and drop the states of epochs before."""
+        async with self._turn:
+            await self._history.end_epoch(epoch)
+            if self._left is not None:
+                await _leave(self._left)
+                self._left = None
+            if self._replaying is not None:
+                await self._replaying.stop()
+                self._replaying = None
+            if (said := told(self._data, epoch)).reached("whole"):
+                tell(self._data, said._replace(stage="shown"))
+        await asyncio.to_thread(epochs.forget_before, self._writer, epoch)
+
+
+async def _leave(history: History) -> None:
+    """Stop a sink, also one whose broker is gone: that one would wait for it for ever."""
+    stopping = asyncio.create_task(history.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=_LEAVE_S)
+    if not done:
+        work = history._work  # noqa: SLF001  # stop() waits for it, and it for the broker
+        if work is not None:
+            work.cancel()
+        await asyncio.wait({stopping}, timeout=_LEAVE_S)
+    stopping.cancel()
 
 
 def _begin(client: Client, epoch: int) -> None:
@@ -104,22 +255,28 @@ def _begin(client: Client, epoch: int) -> None:
     epochs.begin(client, epoch)
 
 
-async def _end(history: History, client: Client, epoch: int) -> None:
-    """The epoch's rebuild has ended: show it, and drop the states of those before it."""
-    await history.end_epoch(epoch)
-    await asyncio.to_thread(epochs.forget_before, client, epoch)
+class _InTurns:
+    """A client that several threads may use: what one asks waits for what another asked."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        def waited(*arguments: Any, **named: Any) -> Any:
+            with self._lock:
+                return found(*arguments, **named)
+
+        return waited
 
 
-async def _serve(history: History, client: Client, ended: "asyncio.Queue[int]", stopping: asyncio.Event) -> None:
-    stop = asyncio.create_task(stopping.wait())
-    failed = asyncio.create_task(history.wait())
-    while not stop.done():
-        told = asyncio.create_task(ended.get())
-        done, _ = await asyncio.wait({stop, failed, told}, return_when=asyncio.FIRST_COMPLETED)
-        if failed in done:
-            failed.result()
-            return
-        if told in done:
-            await _end(history, client, told.result())
-        else:
-            told.cancel()
+def in_turns(client: Client) -> Client:
+    """The client for several threads: two sinks while the stack moves, and what is ordered meanwhile.
+
+    Only for calls that have ended when they return; no streams.
+    """
+    return cast("Client", _InTurns(client))

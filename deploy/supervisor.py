@@ -1,4 +1,4 @@
-"""Keeps an embedded stack running: restarts what ends, and all of it when the broker does."""
+"""Keeps an embedded stack running: restarts what ends, and goes on in another broker when that is full or has ended."""
 
 import fcntl
 import time
@@ -9,6 +9,7 @@ from typing import Final, TextIO
 
 from deploy.embedded import Demo, EmbeddedStack
 from deploy.processes import Child
+from deploy.rotation import Broken, Limits, rotate
 from deploy.settings import Settings, unwritable
 from deploy.stackfile import forget, running
 from schemas.errors import QuaysideError, WrongInput, error_of
@@ -29,6 +30,8 @@ class Supervisor:
         self._lock = _locked(self.stack.data)
         self._restarts: deque[float] = deque(maxlen=_RESTARTS)
         self._trimmed_at = 0.0
+        self._limits = None if settings.kafka else Limits(settings)
+        self._asked_to_move = False
 
     def start(self) -> None:
         """Bring the stack up. Raises QuaysideError; what had been started is stopped then."""
@@ -38,22 +41,68 @@ class Supervisor:
             self.stop()
             raise
 
+    def ask_to_move(self) -> None:
+        """Go on in a new broker at the next look; a Kafka of your own is yours to rebuild."""
+        self._asked_to_move = self._limits is not None
+
     def watch(self) -> None:
         """Look after the stack once; to be called a few times a second. Raises when it keeps failing."""
         if not self.stack.broker_alive():
-            self._news("The broker ended: the whole stack goes down and comes up again from the history and the spool.")
-            self._start_anew("the broker")
+            self._news("The broker ended: the stack goes on in a new one, with the history and the spool.")
+            self._count("the broker")
+            self._rotate("the broker")
             return
+        self._revive_all()
+        if self._asked_to_move:
+            self._asked_to_move = False
+            self._news("The stack was asked to go on in a new broker, rebuilt from the history.")
+            self._rotate("the move to a new broker")
+            self._news(f"The stack goes on in epoch {self.stack.epoch}.")
+            return
+        if time.monotonic() - self._trimmed_at > _TRIM_EVERY_S:
+            self._trimmed_at = time.monotonic()
+            self._trim()
+            if self._is_full():
+                self._news("The broker holds more than its limit: the stack goes on in a new one.")
+                self._rotate("the move to a new broker")
+                self._news(f"The stack goes on in epoch {self.stack.epoch}.")
+
+    def _rotate(self, what: str) -> None:
+        """Go on in another broker; if that does not succeed, everything goes down and comes up again."""
+        try:
+            if self.stack.store.exit_code() is not None:
+                raise Broken("The store ended, too.")
+            rotate(self.stack, self._look)
+        except WrongInput:
+            raise
+        except QuaysideError as error:
+            self._news(f"{error} The whole stack goes down and comes up again from the history and the spool.")
+            self._start_anew(what)
+
+    def _look(self) -> None:
+        """See that a move can go on: the store knows how far it is, and the brokers hold the records."""
+        present, coming = self.stack.life, self.stack.coming
+        if self.stack.store.exit_code() is not None:
+            raise Broken("The store ended while the stack moved to another broker.")
+        if not present.broker.alive() or (coming is not None and not coming.broker.alive()):
+            raise Broken("A broker ended while the stack moved to another one.")
+        self._revive_all()
+
+    def _revive_all(self) -> None:
         for child in self.stack.children:
             code = child.exit_code()
             if code is not None:
                 self._revive(child, code)
-        if time.monotonic() - self._trimmed_at > _TRIM_EVERY_S:
-            self._trimmed_at = time.monotonic()
-            self._trim()
+
+    def _is_full(self) -> bool:
+        try:
+            return self._limits is not None and self._limits.are_passed(self.stack)
+        except QuaysideError:
+            return False  # the broker does not answer just now; the next look tells why
 
     def _start_anew(self, what: str) -> None:
         """Everything down and up again, as often as it takes: processes may die while others come up."""
+        self.stack.hold(moving=True)
         while True:
             self._count(what)
             self.stack.stop()

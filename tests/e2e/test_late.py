@@ -1,12 +1,15 @@
 """What comes after its day has closed: kept, told to whoever published it, applied only where history is loaded."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, running_stack
+from tests.e2e.stack import ORPHANS_S, Stack, running_stack
 from tests.streams.told import movement
 
 OLD = (datetime.now(UTC) - timedelta(days=20)).isoformat()
@@ -48,3 +51,22 @@ def test_a_backlog_is_applied_and_stays_so_through_a_restart_while_late_ones_sta
     assert on_hand(stack, "BACKLOG") == [15]
     assert on_hand(stack, "CLOSED") == []
     assert stack.status()["late"] == 1
+
+
+def test_what_was_judged_late_stays_late_when_everything_is_killed_before_the_spool_is_trimmed(
+    tmp_path: Path,
+) -> None:
+    with running_stack(tmp_path / "data") as stack:
+        recent = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+        stack.publish([movement("received", 9, 7, site="CLOSED", occurred_at=recent, recorded_at=recent).raw]).done()
+        for number in range(3):
+            stack.publish([old("CLOSED", number)]).done()
+            for pid in stack.note().values():
+                os.kill(pid, signal.SIGKILL)
+            stack.assert_gone(ORPHANS_S)
+            stack.up()
+            assert on_hand(stack, "CLOSED") == [7]
+            assert stack.row("SELECT count() FROM late_records") == [number + 1]
+        told = stack.run("audit", "--json")
+        told.done()
+        assert told.last_json()["differences"] == 0

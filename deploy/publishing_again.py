@@ -1,0 +1,58 @@
+"""Publishing again what a spool holds: what an empty broker cannot have, and what dead processes left."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from deploy.gate_client import gate_client, rows
+from deploy.publisher import Publisher
+from deploy.spool import Spooled, closed_name, read_spool
+from deploy.stackfile import StackFile
+from schemas.topics import of_kind
+from schemas.versions import content_hash
+
+_KNOWN: Final = resources("deploy").joinpath("sql/spooled_known.sql").read_text(encoding="utf-8")
+
+
+async def publish_again(stack: StackFile, files: Iterable[Path]) -> int:
+    """Publish the files of a spool once more, as one load; how many records.
+
+    What the history holds already is left out: it was replayed, or it was judged late, and as a part of a load it
+    would be applied all the same.
+    """
+    publisher = Publisher(stack.kafka, None, load="spool")
+    count = 0
+    try:
+        with closing(gate_client(stack)) as store:
+            for path in files:
+                for batch in _read_wherever(path):
+                    missing = _missing(store, batch)
+                    await publisher.send(missing)
+                    count += len(missing)
+    finally:
+        await publisher.close()
+    return count
+
+
+def accepting_topics() -> tuple[str, ...]:
+    """The topics that accepted records go to."""
+    return (*(topic.name for topic in of_kind("fact")), "dead.letters")
+
+
+def _missing(store: Client, batch: Sequence[Spooled]) -> list[Spooled]:
+    hashes = [content_hash(told.value).hex().upper() for told in batch]
+    asked = {"hashes": hashes, "entities": sorted({told.key.decode(errors="replace") for told in batch})}
+    known = {tuple(row) for row in rows(store, _KNOWN, asked)}
+    return [told for told, said in zip(batch, hashes, strict=True) if (told.topic, said) not in known]
+
+
+def _read_wherever(path: Path) -> Iterator[list[Spooled]]:
+    """A spool file's batches; its writer may have closed it meanwhile, which renames it."""
+    try:
+        yield from read_spool(path)
+    except FileNotFoundError:
+        yield from read_spool(closed_name(path))

@@ -1,0 +1,52 @@
+"""A load's marks: on the first and the last record of each partition, in every broker that it comes to."""
+
+from deploy.loading import Addressed, Load
+from schemas.coordinates import marks_of
+from streams.sending import Record
+
+KEY = b"BER|acme:4711"
+
+
+def records(*values: bytes) -> list[Addressed]:
+    return [("warehouse.events", Record(KEY, value)) for value in values]
+
+
+def said(going: list[Addressed]) -> list[tuple[bytes | None, list[bool]]]:
+    """Each value, and for each of its marks whether it begins."""
+    return [(record.value, [mark.begins for mark in marks_of(record.headers)]) for _, record in going]
+
+
+def sent(load: Load, *values: bytes) -> list[Addressed]:
+    return list(load.begun(list(load.hold_back(records(*values)))))
+
+
+def test_the_first_and_the_last_record_of_a_partition_are_marked() -> None:
+    load = Load("test")
+    first = sent(load, b"1", b"2", b"3")
+    rest = list(load.begun(list(load.rest())))
+    assert said(first) == [(b"1", [True]), (b"2", [])]
+    assert said(rest) == [(b"3", [False])]
+    assert not load.holds_back
+
+
+def test_the_only_record_begins_and_ends_the_load() -> None:
+    load = Load("test")
+    assert sent(load, b"1") == []
+    assert sorted(said(list(load.begun(list(load.rest()))))[0][1]) == [False, True]
+
+
+def test_in_another_broker_a_load_begins_anew_with_what_comes_first_there() -> None:
+    load = Load("test")
+    sent(load, b"1", b"2")
+    load.begin_anew()
+    assert said(sent(load, b"3", b"4")) == [(b"2", [True]), (b"3", [])]
+    load.begin_anew()
+    (last,) = load.begun(list(load.rest()))
+    assert {mark.begins for mark in marks_of(last[1].headers)} == {True, False}
+
+
+def test_topics_that_no_agent_reads_have_no_marks() -> None:
+    load = Load("test")
+    other = [("dead.letters", Record(b"key", b"value"))]
+    assert list(load.begun(load.hold_back(other))) == other
+    assert not load.holds_back
