@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.names import DATASOURCE_NAME, DATASOURCE_TYPE, DATASOURCE_UID, TAG
+from dashboards.names import AT_FIRST, DATASOURCE_NAME, DATASOURCE_TYPE, DATASOURCE_UID, FOLDER_TITLE, TAG
 from dashboards.panels import TABLE, Json, Panel, datasource, target
 from dashboards.queries import load
 
@@ -14,14 +14,22 @@ ALL: Final = "$__all"
 """The value of a variable on which everything is chosen."""
 
 
+_SHOWN: Final = 0
+_HIDDEN: Final = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A variable whose values a query lists; several may be chosen, and all of them at first."""
+    """A variable whose values a query lists; several may be chosen, and all of them at first.
+
+    `hidden`: its dashboard does not go by it, and only carries the choice on to the next one.
+    """
 
     name: str
     label: str
     description: str
     query: str
+    hidden: bool = False
 
     def json(self) -> Json:
         """As an entry of `templating.list`."""
@@ -41,17 +49,46 @@ class Choice:
             "includeAll": True,
             "current": {"selected": True, "text": ["All"], "value": [ALL]},
             "options": [],
-            "hide": 0,
+            "hide": _HIDDEN if self.hidden else _SHOWN,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A variable with a few fixed values, of which one is chosen. `texts`: value -> what people read."""
+
+    name: str
+    label: str
+    description: str
+    texts: tuple[tuple[str, str], ...]
+
+    def json(self) -> Json:
+        """As an entry of `templating.list`."""
+        options = [
+            {"selected": value == AT_FIRST[self.name], "text": text, "value": value} for value, text in self.texts
+        ]
+        return {
+            "type": "custom",
+            "name": self.name,
+            "label": self.label,
+            "description": self.description,
+            "query": ", ".join(f"{text} : {value}" for value, text in self.texts),
+            "multi": False,
+            "includeAll": False,
+            "current": next(option for option in options if option["selected"]),
+            "options": options,
+            "hide": _SHOWN,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """A variable into which people type, or which a link fills."""
+    """A variable into which people type, or which a link fills. `hidden`: as with a `Choice`."""
 
     name: str
     label: str
     description: str
+    hidden: bool = False
 
     def json(self) -> Json:
         """As an entry of `templating.list`."""
@@ -64,7 +101,7 @@ class TextBox:
             "query": "",
             "current": nothing,
             "options": [nothing],
-            "hide": 0,
+            "hide": _HIDDEN if self.hidden else _SHOWN,
         }
 
 
@@ -90,17 +127,21 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """One question, answered by panels. `since`: the time range at first, as Grafana writes it (now-24h)."""
+    """One question, answered by panels.
+
+    `since`: the time range at first, as Grafana writes it (now-24h). `folder`: the title of the folder it stands in.
+    """
 
     uid: str
     file: str
     title: str
     description: str
     panels: tuple[Panel, ...]
-    variables: tuple[Choice | TextBox, ...] = ()
+    variables: tuple[Choice | Pick | TextBox, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     since: str = "now-24h"
     refresh: str = "10s"
+    folder: str = FOLDER_TITLE
 
     def json(self) -> Json:
         """The dashboard as Grafana reads it from a file or from its API."""

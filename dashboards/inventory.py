@@ -1,5 +1,7 @@
 """Every query of the dashboards and alert rules, with the place it stands in and what its place needs of it."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,6 +13,7 @@ Place = Literal["panel", "variable", "annotation", "alert"]
 _NUMBER: Final = ("UInt", "Int", "Float", "Decimal")
 _TIME: Final = ("DateTime",)
 _TEXT: Final = ("String", "FixedString", "Enum")
+_LINKED: Final = re.compile(r"\$\{__data\.fields\.(\w+)")
 _ANNOTATION: Final = ("time", "timeEnd", "text", "title", "tags")
 
 
@@ -18,7 +21,8 @@ _ANNOTATION: Final = ("time", "timeEnd", "text", "title", "tags")
 class PlacedQuery:
     """A query and where it stands. `name`: DASHBOARD / PLACE, for people. `kind`: the panel's type, or the place.
 
-    `shown`: the columns that overrides and links of the panel name.
+    `shown`: the columns that overrides and links of the panel name. `empty`: what the panel says where there is
+    nothing.
     """
 
     name: str
@@ -27,6 +31,7 @@ class PlacedQuery:
     sql: str
     format: int
     shown: tuple[str, ...] = ()
+    empty: str = ""
 
 
 def every_query(dashboards: Iterable[Json], rule_files: Iterable[Json] = ()) -> tuple[PlacedQuery, ...]:
@@ -50,10 +55,15 @@ def missing_columns(query: PlacedQuery, columns: Mapping[str, str]) -> tuple[str
     match query.kind:
         case "stat" | "bargauge" if not numbers:
             found.append("it needs a number")
-        case "timeseries" if not plain.get("time", "").startswith(_TIME) or not numbers:
+        case "timeseries" | "heatmap" if not plain.get("time", "").startswith(_TIME) or not numbers:
             found.append("it needs a time in the column time, and a number")
         case "state-timeline" if not plain.get("time", "").startswith(_TIME):
             found.append("it needs a time in the column time")
+        case "geomap":
+            found += [f"it needs the column {name}" for name in ("latitude", "longitude") if name not in plain]
+        case "nodeGraph":
+            needed = ("id", "source", "target") if "source" in plain else ("id", "title", "mainstat")
+            found += [f"it needs the column {name}" for name in needed if name not in plain]
         case "annotation":
             found += [f"it needs the column {name}" for name in _ANNOTATION if name not in plain]
         case "variable" if len(plain) != 1:
@@ -73,6 +83,12 @@ def shown_columns(panel: Json) -> tuple[str, ...]:
     return tuple(each["matcher"]["options"] for each in overrides if each["matcher"]["id"] == "byName")
 
 
+def _linked_columns(panel: Json) -> tuple[str, ...]:
+    """The columns that the links of a panel's values take something from."""
+    config: Json = panel.get("fieldConfig", {})
+    return tuple(dict.fromkeys(_LINKED.findall(json.dumps(config))))
+
+
 def _of_dashboard(board: Json) -> Iterator[PlacedQuery]:
     title = board["title"]
     for panel in board["panels"]:
@@ -83,7 +99,8 @@ def _of_dashboard(board: Json) -> Iterator[PlacedQuery]:
                 panel["type"],
                 each["rawSql"],
                 each["format"],
-                shown_columns(panel),
+                (*shown_columns(panel), *_linked_columns(panel)),
+                panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", ""),
             )
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":

@@ -14,7 +14,7 @@ from dashboards.board import SCHEMA_VERSION
 from dashboards.inventory import every_query
 from dashboards.macros import variables
 from dashboards.names import DATASOURCE_UID, TAG
-from dashboards.panels import TIME_SERIES, Json
+from dashboards.panels import TABLE, TIME_SERIES, Json
 
 GRID: Final = 24
 """Columns of Grafana's grid."""
@@ -24,11 +24,17 @@ SMALLEST: Final = (4, 3)
 
 UNITS: Final = frozenset({"short", "none", "percentunit", "percent", "s", "m", "h", "d", "ms", "bytes", "cpm"})
 
+BARE: Final = frozenset({"nothing", "none", "no data", "n/a", "-", "?"})
+"""What does not say why there is nothing."""
+
 _CHOSEN_SOURCE: Final = "${datasource}"
 _UID: Final = re.compile(r"quayside-[a-z0-9-]{1,30}")
 _LINKED: Final = re.compile(r"^/d/([^/?]+)")
 _STEP: Final = re.compile(r"([1-9]\d*)0s")
+_DURATION: Final = re.compile(r"\d+s")
+_EVALUATORS: Final = frozenset({"gt", "lt", "within_range", "outside_range"})
 _LONE: Final = frozenset({"text", "row"})
+_TIMED: Final = frozenset({"timeseries", "heatmap"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,15 @@ def check(dashboards: Sequence[Json], rule_files: Sequence[Json] = ()) -> tuple[
         found += _dashboard(board)
         found += _links(board, uids)
     found += _queries(dashboards)
+    rules = [rule for file in rule_files for group in file["groups"] for rule in group["rules"]]
+    for key in ("uid", "title"):
+        found += [
+            Finding(str(one.get("title")), f"another alert rule has the same {key}")
+            for one, other in combinations(rules, 2)
+            if one.get(key) == other.get(key)
+        ]
+    if rules and not any(rule.get("noDataState") == "Alerting" for rule in rules):
+        found.append(Finding("alert rules", "one must fire where there is no data: OK hides the pipeline's own death"))
     panels = {(str(board.get("uid")), str(panel.get("id"))) for board in dashboards for panel in board["panels"]}
     for file in rule_files:
         found += _rules(file, panels)
@@ -113,8 +128,8 @@ def _panel(panel: Json, where: str) -> Iterator[Finding]:
     values = [step["value"] for step in steps[1:]]
     if values != sorted(values):
         yield Finding(where, "its thresholds must ascend")
-    if not defaults.get("noValue"):
-        yield Finding(where, "it must say what stands there when there is no data (noValue)")
+    if str(defaults.get("noValue", "")).lower() in BARE | {""}:
+        yield Finding(where, "it must say why there is nothing, or what to publish, where there is no data (noValue)")
     yield from _targets(panel, where)
 
 
@@ -129,9 +144,9 @@ def _targets(panel: Json, where: str) -> Iterator[Finding]:
             yield Finding(where, "the data source of its query must be ${datasource}")
         if not one.get("rawSql") or one.get("format") not in {0, 1}:
             yield Finding(where, "its query needs rawSql, and the format 0 (time series) or 1 (table)")
-        if (panel["type"] == "timeseries") != (one.get("format") == TIME_SERIES):
-            yield Finding(where, "a time series panel, and no other, needs a query of format 0")
-        if panel["type"] == "timeseries" and not re.search(r"\$__(timeFilter|fromTime)", one.get("rawSql", "")):
+        if (panel["type"] in _TIMED) != (one.get("format") == TIME_SERIES):
+            yield Finding(where, "a time series or heatmap, and no other panel, needs a query of format 0")
+        if panel["type"] in _TIMED and not re.search(r"\$__(timeFilter|fromTime)", one.get("rawSql", "")):
             yield Finding(where, "a time series must ask for no more than the time range")
 
 
@@ -188,18 +203,36 @@ def _rule(rule: Json, where: str, panels: Collection[tuple[str, str]]) -> Iterat
         yield Finding(where, "its annotations __dashboardUid__ and __panelId__ name no panel of ours")
     if rule.get("condition") not in {each.get("refId") for each in rule.get("data", [])}:
         yield Finding(where, "its condition is none of its queries")
+    yield from _rule_words(rule, where)
     yield from _rule_queries(rule, where)
+
+
+def _rule_words(rule: Json, where: str) -> Iterator[Finding]:
+    notes = rule.get("annotations", {})
+    if not _DURATION.fullmatch(str(rule.get("for"))):
+        yield Finding(where, "its for must be a duration in seconds, such as 0s")
+    if any("$" in str(text) for text in (rule.get("title"), *rule.get("labels", {}).values())):
+        yield Finding(where, "a dollar sign in a title or label is expanded from the environment: write none")
+    if any("${" in str(text) for text in notes.values()):
+        yield Finding(where, "newer versions expand ${X} in annotations: write {{ $labels.x }}")
+    if not rule.get("labels", {}).get("severity"):
+        yield Finding(where, "it needs the label severity, by which it is routed")
 
 
 def _rule_queries(rule: Json, where: str) -> Iterator[Finding]:
     for each in rule.get("data", []):
         model = each["model"]
         if "rawSql" not in model:
+            kinds = {one.get("evaluator", {}).get("type") for one in model.get("conditions", [])}
+            if not kinds <= _EVALUATORS:
+                yield Finding(where, f"a threshold knows only {', '.join(sorted(_EVALUATORS))}")
             continue
+        if model.get("format") != TABLE:
+            yield Finding(where, "its query needs the format 1 (table)")
         if each.get("datasourceUid") != DATASOURCE_UID:
             yield Finding(where, f"its query needs the literal data source uid {DATASOURCE_UID}")
-        if "$" in model["rawSql"]:
-            yield Finding(where, "its query must stand without macros and variables")
+        if "$" in model["rawSql"] or "@{" in model["rawSql"]:
+            yield Finding(where, "its query must stand without macros, variables and open settings")
 
 
 def _leads_to_siblings(link: Json) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dashboards.board import ALL
+from dashboards.names import AT_FIRST
 from schemas.errors import WrongInput
 
 _CONDITIONAL: Final = "$__conditionalAll("
@@ -22,7 +23,8 @@ _NAME: Final = re.compile(r"\$\{?(\w+)\}?")
 class View:
     """What a person looks at: a time range (ms since the epoch), the width of a bucket (s), choices.
 
-    `chosen`: for each variable what is chosen: a text, or several; (ALL,) chooses every option.
+    `chosen`: for each variable what is chosen: a text, or several; (ALL,) chooses every option. A variable of ours
+    that is not in it has what it has when a dashboard is opened.
     `options`: for each query variable all its values, for which ALL stands.
     """
 
@@ -64,23 +66,23 @@ def _conditional(sql: str, view: View) -> str:
 
 def _arguments(sql: str, start: int) -> tuple[str, str, int]:
     """The two arguments that begin at `start`, and the place after the closing bracket."""
-    depth, comma = 1, -1
+    depth, comma, commas = 1, -1, 0
     for at in range(start, len(sql)):
         if sql[at] == "(":
             depth += 1
         elif sql[at] == ")":
             depth -= 1
-            if depth == 0 and comma >= 0:
+            if depth == 0 and commas == 1:
                 return sql[start:comma], sql[comma + 1 : at], at + 1
         elif sql[at] == "," and depth == 1:
-            comma = at
+            comma, commas = at, commas + 1
     raise WrongInput(f"$__conditionalAll needs two arguments and a closing bracket, in: {sql}")
 
 
 def _chosen(name: str, view: View) -> tuple[str, ...]:
-    if name not in view.chosen:
+    value = view.chosen.get(name, AT_FIRST.get(name))
+    if value is None:
         raise WrongInput(f"the query uses the variable {name!r}, which the dashboard does not have")
-    value = view.chosen[name]
     return (value,) if isinstance(value, str) else tuple(value)
 
 

@@ -1,6 +1,7 @@
 """Panels of a classic Grafana dashboard (schemaVersion 39), as immutable values that know their JSON.
 
-Only the kinds that our dashboards use: stat, bar gauge, time series, table, state timeline, text.
+Only the kinds that our dashboards use: stat, bar gauge, time series, table, state timeline, text; what shows places
+and spreads stands in `dashboards.pictures`.
 """
 
 from dataclasses import dataclass
@@ -108,7 +109,9 @@ def target(query: str, answer_format: int, ref_id: str = "A") -> Json:
 class Panel:
     """What all panels have. `description`: what the figure means and what to do about it.
 
-    `empty`: what stands there when the query returns nothing. `links`: where the figure can be opened.
+    `empty`: what stands there when the query returns nothing, and why that may be so: what has to be published, where
+    nothing means that something was not told. `links`: where the figure can be opened. `query` is the first of its
+    queries; what more there are have their own names (see `queries`).
     """
 
     kind: ClassVar[str] = ""
@@ -122,7 +125,7 @@ class Panel:
     unit: str = "short"
     thresholds: Steps = NEUTRAL
     decimals: int | None = None
-    empty: str = "nothing"
+    empty: str = ""
     columns: tuple[Column, ...] = ()
     links: tuple[Link, ...] = ()
 
@@ -144,7 +147,7 @@ class Panel:
             "description": self.description,
             "gridPos": {"x": self.box.x, "y": self.box.y, "w": self.box.w, "h": self.box.h},
             "datasource": datasource(),
-            "targets": [target(self.query, self.answer_format)],
+            "targets": [target(name, self.answer_format, ref_id) for ref_id, name in self.queries().items()],
             "fieldConfig": {
                 "defaults": defaults | self.defaults(),
                 "overrides": [column.json() for column in self.columns],
@@ -152,6 +155,10 @@ class Panel:
             "options": self.options(),
             "links": [link.json() for link in self.links],
         } | self.extra()
+
+    def queries(self) -> dict[str, str]:
+        """The names of its queries, by refId."""
+        return {"A": self.query}
 
     def defaults(self) -> Json:
         """What this kind adds to `fieldConfig.defaults`."""
@@ -227,22 +234,26 @@ class TimeSeries(Panel):
     least_interval: str = "1m"
     top: float | None = None
     points: bool = False
+    from_zero: bool = True
+    stacked: bool = False
 
     def defaults(self) -> Json:
         """Thin lines over a light fill, from zero up."""
         found: Json = {
-            "min": 0,
             "color": {"mode": "palette-classic"},
             "custom": {
-                "drawStyle": "line",
+                "drawStyle": "bars" if self.stacked else "line",
+                "stacking": {"mode": "normal" if self.stacked else "none", "group": "A"},
                 "lineWidth": 1,
-                "fillOpacity": 12,
+                "fillOpacity": 60 if self.stacked else 12,
                 "showPoints": "always" if self.points else "auto",
                 "pointSize": 5,
                 "spanNulls": False,
                 "thresholdsStyle": {"mode": "off" if len(self.thresholds) == 1 else "dashed"},
             },
         }
+        if self.from_zero:
+            found["min"] = 0
         if self.top is not None:
             found["max"] = self.top
         if self.label is not None:
@@ -253,7 +264,7 @@ class TimeSeries(Panel):
         """All lines in the tooltip, the legend below."""
         return {
             "legend": {
-                "showLegend": self.label is not None,
+                "showLegend": self.label is not None or len(self.columns) > 1,
                 "displayMode": "list",
                 "placement": "bottom",
                 "calcs": [],

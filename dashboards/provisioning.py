@@ -2,10 +2,12 @@
 
     FOLDER/datasources/quayside.yaml     the store's gate; the password comes from the environment
     FOLDER/dashboards/quayside.yaml      where the dashboards' files are
-    FOLDER/files/Quayside/*.json         the dashboards; the folder's name becomes Grafana's folder
+    FOLDER/files/TITLE/*.json            the dashboards; the title becomes Grafana's folder
     FOLDER/alerting/rules.yaml           the alert rules
-    FOLDER/alerting/contact-points.yaml  the webhook, where one is given
-    FOLDER/alerting/policies.yaml        the policy tree, where a webhook is given and it is wanted
+    FOLDER/alerting/templates.yaml       how titles and messages of alerts read
+    FOLDER/alerting/mute-times.yaml      the quiet hours of tickets
+    FOLDER/alerting/contact-points.yaml  webhook and e-mail, where they are given
+    FOLDER/alerting/policies.yaml        the policy tree, where there is a contact point and it is wanted
 
 Set GF_PATHS_PROVISIONING to FOLDER, and the variables of `environment`.
 """
@@ -16,10 +18,12 @@ from typing import Final
 
 import yaml
 
-from dashboards import alerts, build
+from dashboards import alerts, build, contacts
 from dashboards.alerts import AlertSettings
-from dashboards.names import DATASOURCE_NAME, DATASOURCE_TYPE, DATASOURCE_UID, FOLDER_TITLE
+from dashboards.contacts import Receivers
+from dashboards.names import DATASOURCE_NAME, DATASOURCE_TYPE, DATASOURCE_UID, FOLDERS
 from dashboards.panels import Json
+from dashboards.pictures import over
 
 PASSWORD_VARIABLE: Final = "QUAYSIDE_GATE_PASSWORD"  # noqa: S105 - the name of the variable, not its value
 
@@ -70,26 +74,35 @@ def write_provisioning(
     webhook_url: str | None = None,
     settings: AlertSettings | None = None,
     *,
+    emails: tuple[str, ...] = (),
     policy_tree: bool = True,
 ) -> None:
     """Writes the provisioning folder, replacing what an earlier call wrote.
 
-    `webhook_url`: where alerts are posted; without one there is neither contact point nor policy.
+    `webhook_url`, `emails`: where alerts are sent; without any there is neither contact point nor policy.
     `policy_tree`: False leaves the policies of a Grafana that is not ours alone, for a provisioned tree
     replaces the whole of them.
     """
     settings = settings or AlertSettings()
-    boards = (folder / "files" / FOLDER_TITLE).resolve()
-    build.write(boards)
-    for old in set(boards.glob("*.json")) - {boards / name for name in build.build()}:
-        old.unlink()
+    told, receivers = settings.thresholds, Receivers(webhook_url, emails)
+    files = (folder / "files").resolve()
+    written = {
+        files / board.folder / f"{board.file}.json": build.text(over(board.json(), told.map.base))
+        for board in build.DASHBOARDS
+    }
+    for title in FOLDERS:
+        for old in set((files / title).glob("*.json")) - written.keys():
+            old.unlink()
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     _write(folder / "datasources" / "quayside.yaml", _data_sources(gate))
-    _write(folder / "dashboards" / "quayside.yaml", _dashboard_provider(boards.parent))
+    _write(folder / "dashboards" / "quayside.yaml", _dashboard_provider(files))
     _write(folder / "alerting" / "rules.yaml", alerts.rule_groups(settings))
-    points = None if webhook_url is None else alerts.contact_points(webhook_url)
-    tree = alerts.policies(settings) if points is not None and policy_tree else None
-    _write(folder / "alerting" / "contact-points.yaml", points)
-    _write(folder / "alerting" / "policies.yaml", tree)
+    _write(folder / "alerting" / "templates.yaml", contacts.templates())
+    _write(folder / "alerting" / "mute-times.yaml", contacts.mute_times(told))
+    _write(folder / "alerting" / "contact-points.yaml", contacts.contact_points(receivers) if receivers else None)
+    _write(folder / "alerting" / "policies.yaml", contacts.policies(told) if receivers and policy_tree else None)
     # Grafana logs an error for each folder of its own that is missing.
     (folder / "plugins").mkdir(exist_ok=True)
 

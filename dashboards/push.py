@@ -1,27 +1,27 @@
-"""Installs our data source, folder and dashboards into a Grafana that already runs, over its HTTP API.
+"""Installs our data source, folders, dashboards and alerting into a Grafana that already runs, over its HTTP API.
 
-By grafana-api: it knows data sources, folders and dashboards by uid. It knows no alerting, so the alert rules
-come by files only (provisioning). Pushing twice changes nothing the second time, and what is not ours (another
-data source of the same name, a dashboard under our uid without our tag) is left alone and reported.
+By grafana-api: it knows data sources, folders and dashboards by uid. It knows no alerting; `dashboards.push_alerts`
+asks for that by plain calls through the same client. Pushing twice changes nothing the second time, and what is not
+ours (another data source of the same name, a dashboard under our uid without our tag) is left alone and reported.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from grafana_api.grafana_api import GrafanaClientError, GrafanaException, GrafanaUnauthorizedError
 from grafana_api.grafana_face import GrafanaFace
 
-from dashboards.build import DASHBOARDS
-from dashboards.names import DATASOURCE_NAME, DATASOURCE_UID, FOLDER_TITLE, FOLDER_UID, TAG
+from dashboards import build
+from dashboards.alerts import AlertSettings
+from dashboards.changes import NOT_FOUND, Change
+from dashboards.contacts import Receivers
+from dashboards.names import DATASOURCE_NAME, DATASOURCE_UID, FOLDERS, TAG
 from dashboards.panels import Json
 from dashboards.provisioning import GateAddress, data_source
+from dashboards.push_alerts import push_alerts
 from schemas.errors import QuaysideError, Unreachable, WrongInput
 
-Action = Literal["created", "updated", "unchanged", "left alone"]
-
-_NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 _MESSAGE: Final = "quayside dashboards push"
 _WRITTEN_BY_GRAFANA: Final = ("id", "version")
@@ -37,38 +37,33 @@ class GrafanaAddress:
     password: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What was done (with `dry_run`: would be done) to one thing. `note` says why, where that is not plain."""
-
-    kind: Literal["data source", "folder", "dashboard"]
-    name: str
-    action: Action
-    note: str = ""
-
-
 def push(
     grafana: GrafanaAddress,
     gate: GateAddress,
-    boards: Sequence[Json] | None = None,
+    settings: AlertSettings | None = None,
+    receivers: Receivers | None = None,
     *,
     dry_run: bool = False,
 ) -> tuple[Change, ...]:
     """Brings a Grafana up to date and tells, thing by thing, what changed.
 
     `gate` is the store as that Grafana reaches it. The data source is always written, since Grafana never
-    tells the password it has; it counts as unchanged where nothing else differs.
+    tells the password it has; it counts as unchanged where nothing else differs. `receivers`: where alerts are sent;
+    without any no contact point is made. The policy tree belongs to that Grafana's people and is never written.
 
     Raises:
         Unreachable: Grafana does not answer.
         WrongInput: The address is no URL, or it refuses the token or password.
     """
     client = _client(grafana)
-    wanted = [board.json() for board in DASHBOARDS] if boards is None else boards
+    settings = settings or AlertSettings()
+    wanted = build.boards(settings.thresholds.map.base)
     try:
         client.api.GET("/health")
-        changes = [_data_source(client, gate, dry_run), _folder(client, dry_run)]
-        changes += [_dashboard(client, board, dry_run) for board in wanted]
+        changes = [_data_source(client, gate, dry_run)]
+        changes += [_folder(client, title, uid, dry_run) for title, uid in FOLDERS.items()]
+        changes += [_dashboard(client, one, FOLDERS[title], dry_run) for title, all_ in wanted.items() for one in all_]
+        changes += push_alerts(client, settings, receivers or Receivers(), dry_run=dry_run)
     except GrafanaException as error:
         raise _refused(error, grafana) from error
     except OSError as error:  # requests' own errors are OSErrors
@@ -115,18 +110,18 @@ def _data_source(client: GrafanaFace, gate: GateAddress, dry_run: bool) -> Chang
     return Change("data source", DATASOURCE_NAME, "updated")
 
 
-def _folder(client: GrafanaFace, dry_run: bool) -> Change:
-    existing = _found(client.folder.get_folder, FOLDER_UID)
+def _folder(client: GrafanaFace, title: str, uid: str, dry_run: bool) -> Change:
+    existing = _found(client.folder.get_folder, uid)
     if existing is None:
         if not dry_run:
-            client.folder.create_folder(FOLDER_TITLE, uid=FOLDER_UID)
-        return Change("folder", FOLDER_TITLE, "created")
-    if existing.get("title") != FOLDER_TITLE:
-        return Change("folder", FOLDER_TITLE, "left alone", f"people named it {existing.get('title')!r}")
-    return Change("folder", FOLDER_TITLE, "unchanged")
+            client.folder.create_folder(title, uid=uid)
+        return Change("folder", title, "created")
+    if existing.get("title") != title:
+        return Change("folder", title, "left alone", f"people named it {existing.get('title')!r}")
+    return Change("folder", title, "unchanged")
 
 
-def _dashboard(client: GrafanaFace, board: Json, dry_run: bool) -> Change:
+def _dashboard(client: GrafanaFace, board: Json, folder: str, dry_run: bool) -> Change:
     title = board["title"]
     existing = _found(client.dashboard.get_dashboard, board["uid"])
     if existing is not None:
@@ -136,11 +131,11 @@ def _dashboard(client: GrafanaFace, board: Json, dry_run: bool) -> Change:
         if TAG not in there.get("tags", []):
             note = f"the dashboard with the uid {board['uid']} has not our tag {TAG}: give it another uid"
             return Change("dashboard", title, "left alone", note)
-        if _content(there) == _content(board) and meta.get("folderUid") == FOLDER_UID:
+        if _content(there) == _content(board) and meta.get("folderUid") == folder:
             return Change("dashboard", title, "unchanged")
     if not dry_run:
         client.dashboard.update_dashboard(
-            {"dashboard": board, "folderUid": FOLDER_UID, "overwrite": True, "message": _MESSAGE}
+            {"dashboard": board, "folderUid": folder, "overwrite": True, "message": _MESSAGE}
         )
     return Change("dashboard", title, "created" if existing is None else "updated")
 
@@ -150,7 +145,7 @@ def _found(ask: Any, uid: str) -> Json | None:
     try:
         answer: Json = ask(uid)
     except GrafanaClientError as error:
-        if error.status_code == _NOT_FOUND:
+        if error.status_code == NOT_FOUND:
             return None
         raise
     return answer
@@ -163,7 +158,7 @@ def _content(board: Json) -> Json:
 def _refused(error: GrafanaException, grafana: GrafanaAddress) -> QuaysideError:
     if isinstance(error, GrafanaUnauthorizedError) or error.status_code == _FORBIDDEN:
         return WrongInput(
-            f"Grafana at {grafana.url} refuses the token or password, or it may not write data sources and "
-            "dashboards: give one of an administrator"
+            f"Grafana at {grafana.url} refuses the token or password, or it may not write data sources, "
+            "dashboards and alert rules: give one of an administrator"
         )
     return Unreachable(f"Grafana at {grafana.url} answers with an error: {error.message}")

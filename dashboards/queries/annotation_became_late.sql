@@ -9,5 +9,10 @@ FROM late_shipments
 WHERE $__timeFilter(late_since)
     AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
     AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+    AND $__conditionalAll(
+        shipment_id IN
+        (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
+        $supplier
+    )
 ORDER BY time DESC
 LIMIT 100

@@ -17,5 +17,10 @@ FROM exceptions_open
 WHERE 1 = 1
     AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
     AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+    AND $__conditionalAll(
+        entity IN
+        (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
+        $supplier
+    )
 ORDER BY acknowledged, opened_at DESC
 LIMIT 50

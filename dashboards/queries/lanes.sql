@@ -1,15 +1,16 @@
--- one row per lane with an open shipment, the worst first: lane, open_shipments, late, late_share (0 to 1),
--- oldest_hours (how long the oldest late one is past its promise)
+-- up to 100 lanes with open shipments, the worst first: lane, open_shipments, late, at_risk, late_share (0 to 1),
+-- p50_days, p90_days (transit of the last 90 days), promised_days
 SELECT
     lane,
-    count() AS open_shipments,
-    countIf(late_now = 1) AS late,
-    countIf(late_now = 1) / count() AS late_share,
-    max(toFloat64(late_hours)) AS oldest_hours
-FROM shipments_now
-WHERE open = 1
+    open AS open_shipments,
+    late,
+    at_risk,
+    late_share,
+    p50_days,
+    p90_days,
+    promised_days
+FROM lanes_now
+WHERE open > 0
     AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
-    AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
-GROUP BY lane
-ORDER BY late DESC, lane
+ORDER BY late DESC, at_risk DESC, lane
 LIMIT 100

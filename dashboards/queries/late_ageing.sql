@@ -11,6 +11,11 @@ FROM
     WHERE 1 = 1
         AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
         AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+        AND $__conditionalAll(
+            shipment_id IN
+            (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
+            $supplier
+        )
     GROUP BY step
     UNION ALL
     SELECT arrayJoin([1, 2, 3, 4, 5]) AS step, 0 AS found

@@ -14,5 +14,10 @@ FROM late_shipments
 WHERE 1 = 1
     AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
     AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+    AND $__conditionalAll(
+        shipment_id IN
+        (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
+        $supplier
+    )
 ORDER BY late_since DESC, shipment_id
 LIMIT 25

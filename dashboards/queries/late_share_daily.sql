@@ -6,6 +6,7 @@ FROM on_time_daily
 WHERE day >= toDate($__fromTime, 'UTC')
     AND day <= toDate($__toTime, 'UTC')
     AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
+    AND $__conditionalAll(supplier IN (${supplier:singlequote}), $supplier)
 GROUP BY day
 HAVING sum(on_time) + sum(late) > 0
 ORDER BY time

@@ -1,5 +1,5 @@
--- every event of the chosen shipment as it came, the newest statement first: recorded_at, occurred_at, type,
--- milestone, classifier, leg, source, event_id, withdrawn, appended_at, coordinate, raw_event
+-- up to 500 events behind the chosen shipment as they came, the newest statement first: recorded_at, occurred_at,
+-- type, milestone, classifier, leg, source, event_id, withdrawn, appended_at, coordinate, raw_event
 SELECT
     recorded_at,
     occurred_at,

@@ -29,6 +29,9 @@ class StandIn:
     boards: dict[str, Json] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
+    groups: dict[str, Json] = field(default_factory=dict)
+    others: dict[str, Json] = field(default_factory=dict)
+    """Templates, mute timings and contact points, by kind/name."""
 
     def answer(self, method: str, path: str, body: Json) -> tuple[int, Any]:  # noqa: PLR0911 - one per endpoint
         """Status and JSON of one request."""
@@ -51,6 +54,37 @@ class StandIn:
                 return self._one(self.boards, uid)
             case "POST", ["dashboards", "db"]:
                 return self._save_board(body)
+            case _, ["v1", "provisioning", *rest]:
+                return self._alerting(method, rest, body)
+            case _:
+                return 404, {"message": "Not found"}
+
+    def _alerting(  # noqa: PLR0911 - one per endpoint
+        self, method: str, parts: list[str], body: Json
+    ) -> tuple[int, Any]:
+        match method, parts:
+            case "GET", ["folder", _, "rule-groups", name]:
+                return self._one(self.groups, name)
+            case "PUT", ["folder", _, "rule-groups", name]:
+                shown = [
+                    rule | {"for": f"{int(rule['for'][:-1]) // 60}m{int(rule['for'][:-1]) % 60}s"}
+                    for rule in body["rules"]
+                ]
+                self.groups[name] = body | {"rules": [rule | {"id": 1, "updated": "now"} for rule in shown]}
+                return 200, self.groups[name]
+            case "GET", ["alert-rules", uid]:
+                rules = {rule["uid"]: rule for group in self.groups.values() for rule in group["rules"]}
+                return self._one(rules, uid)
+            case "GET", ["contact-points"]:
+                return 200, [one for name, one in self.others.items() if name.startswith("contact-points/")]
+            case "GET", [kind, name]:
+                return self._one(self.others, f"{kind}/{name}")
+            case "PUT", [kind, name]:
+                self.others[f"{kind}/{name}"] = body
+                return 202, body
+            case "POST", [kind]:
+                self.others[f"{kind}/{body.get('uid') or body['name']}"] = body
+                return 202, body
             case _:
                 return 404, {"message": "Not found"}
 

@@ -111,7 +111,7 @@ def _dead_link(board: Json) -> None:
 
 
 def _link_with_unknown_variable(board: Json) -> None:
-    _panel(board, "Late now")["links"][0]["url"] = "/d/quayside-shipments?${site:queryparam}"
+    _panel(board, "Late now")["links"][0]["url"] = "/d/quayside-shipments?${source:queryparam}"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def _link_with_unknown_variable(board: Json) -> None:
         (_wrong_format, "format 0"),
         (_all_time, "no more than the time range"),
         (_dead_link, "leads to no dashboard"),
-        (_link_with_unknown_variable, "uses the variable site"),
+        (_link_with_unknown_variable, "uses the variable source"),
     ],
 )
 def test_a_spoilt_dashboard_is_found(spoil: Callable[[Json], None], sentence: str) -> None:
@@ -188,9 +188,56 @@ def _wrong_condition(file: Json) -> None:
     _rule_of(file)["condition"] = "C"
 
 
+def _odd_duration(file: Json) -> None:
+    _rule_of(file)["for"] = "soon"
+
+
+def _dollar_in_a_label(file: Json) -> None:
+    _rule_of(file)["labels"]["team"] = "$TEAM"
+
+
+def _brace_in_an_annotation(file: Json) -> None:
+    _rule_of(file)["annotations"]["summary"] = "${HOME}"
+
+
+def _no_severity(file: Json) -> None:
+    del _rule_of(file)["labels"]["severity"]
+
+
+def _unknown_threshold(file: Json) -> None:
+    _rule_of(file)["data"][1]["model"]["conditions"][0]["evaluator"]["type"] = "gte"
+
+
+def _as_time_series(file: Json) -> None:
+    _rule_of(file)["data"][0]["model"]["format"] = 0
+
+
+def _open_setting(file: Json) -> None:
+    _rule_of(file)["data"][0]["model"]["rawSql"] += " LIMIT @{late.page.count}"
+
+
+def _same_rule_uid(file: Json) -> None:
+    file["groups"][1]["rules"][0]["uid"] = _rule_of(file)["uid"]
+
+
+def _silent_death(file: Json) -> None:
+    for group in file["groups"]:
+        for rule in group["rules"]:
+            rule["noDataState"] = "OK"
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
+        (_odd_duration, "duration in seconds"),
+        (_dollar_in_a_label, "expanded from the environment"),
+        (_brace_in_an_annotation, "in annotations"),
+        (_no_severity, "the label severity"),
+        (_unknown_threshold, "a threshold knows only gt, lt"),
+        (_as_time_series, "format 1 (table)"),
+        (_open_setting, "open settings"),
+        (_same_rule_uid, "same uid"),
+        (_silent_death, "hides the pipeline's own death"),
         (_odd_interval, "multiple of 10 s"),
         (_no_for, "it needs for"),
         (_variable_source, "literal data source uid"),

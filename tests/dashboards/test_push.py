@@ -3,7 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboards.names import FOLDER_UID
+from dashboards.build import DASHBOARDS
+from dashboards.contacts import Receivers
+from dashboards.names import FOLDER_UID, FOLDERS
 from dashboards.provisioning import GateAddress
 from dashboards.push import GrafanaAddress, push
 from schemas.errors import Unreachable, WrongInput
@@ -20,7 +22,8 @@ def grafana() -> Iterator[StandIn]:
 
 def pushed(grafana: StandIn, gate: GateAddress = GATE, *, dry_run: bool = False) -> dict[str, str]:
     """What was done, by name."""
-    changes = push(GrafanaAddress(grafana.url, password=PASSWORD), gate, dry_run=dry_run)
+    receivers = Receivers("http://127.0.0.1:9/hook", ("a@example.org",))
+    changes = push(GrafanaAddress(grafana.url, password=PASSWORD), gate, None, receivers, dry_run=dry_run)
     return {f"{change.kind} {change.name}": change.action for change in changes}
 
 
@@ -28,10 +31,16 @@ def test_into_a_fresh_grafana_everything_is_created(grafana: StandIn) -> None:
     assert pushed(grafana) == {
         "data source Quayside": "created",
         "folder Quayside": "created",
-        "dashboard Control tower": "created",
-        "dashboard Shipments and delays": "created",
+        "folder Quayside pipeline": "created",
+        **{f"dashboard {board.title}": "created" for board in DASHBOARDS},
+        **{f"alert rules quayside-{group}": "created" for group in ("late", "tickets", "data")},
+        "templates quayside": "created",
+        "quiet hours quayside-quiet": "created",
+        "contact point quayside (webhook)": "created",
+        "contact point quayside (email)": "created",
     }
-    assert {board["meta"]["folderUid"] for board in grafana.boards.values()} == {FOLDER_UID}
+    assert {board["meta"]["folderUid"] for board in grafana.boards.values()} == set(FOLDERS.values())
+    assert sum(len(group["rules"]) for group in grafana.groups.values()) == 12
     assert grafana.passwords == ["secret"]
 
 
@@ -72,12 +81,38 @@ def test_what_is_not_ours_is_left_alone(grafana: StandIn) -> None:
         "meta": {"provisioned": True},
     }
     grafana.folders[FOLDER_UID] = {"uid": FOLDER_UID, "title": "Renamed"}
+    rule = {"uid": "quayside-late-by-lane", "labels": {}}
+    grafana.groups["theirs"] = {"rules": [rule, {"uid": "quayside-at-risk", "provenance": "file", "labels": {}}]}
+    grafana.others["templates/quayside"] = {"template": "", "provenance": "file"}
 
     changes = push(GrafanaAddress(grafana.url, password=PASSWORD), GATE)
 
-    assert {change.action for change in changes} == {"left alone"}
-    assert all(change.note for change in changes)
-    assert grafana.writes == []
+    left = {change.name: change.note for change in changes if change.action == "left alone"}
+    assert left.keys() == {
+        *("Quayside", "Control tower", "Shipments and delays"),
+        *("quayside-late", "quayside-tickets", "quayside"),
+    }
+    assert all(left.values())
+    assert not any("Quayside" in write or "policies" in write for write in grafana.writes)
+    assert grafana.groups["theirs"]["rules"][0] == rule
+
+
+def test_a_rule_that_people_put_into_our_group_stays_and_one_they_changed_comes_back(grafana: StandIn) -> None:
+    pushed(grafana)
+    theirs = {"uid": "theirs", "title": "their own", "labels": {}, "for": "0s"}
+    grafana.groups["quayside-late"]["rules"].append(theirs)
+    grafana.groups["quayside-late"]["rules"][0]["isPaused"] = True
+
+    assert pushed(grafana)["alert rules quayside-late"] == "updated"
+    rules = {rule["uid"]: rule for rule in grafana.groups["quayside-late"]["rules"]}
+    assert rules["theirs"]["title"] == "their own"
+    assert rules["quayside-late-by-lane"]["isPaused"] is False
+
+
+def test_the_policy_tree_is_never_touched(grafana: StandIn) -> None:
+    pushed(grafana)
+
+    assert not any("policies" in write for write in grafana.writes)
 
 
 def test_the_default_data_source_of_others_stays_the_default(grafana: StandIn) -> None:

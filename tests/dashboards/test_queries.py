@@ -1,6 +1,5 @@
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,18 +7,21 @@ import pytest
 from dashboards.alerts import AlertSettings, rule_groups
 from dashboards.board import ALL
 from dashboards.build import DASHBOARDS
-from dashboards.inventory import PlacedQuery, every_query, missing_columns
+from dashboards.checking import Ask, EmptyPanel, Report, check
 from dashboards.macros import View, expand
+from dashboards.names import SHIPMENTS_UID, STOCK_UID
 from dashboards.queries import load
-from sinks.embedded import DATABASE, EmbeddedStore
+from dashboards.thresholds import Thresholds, shipped
+from deploy.dashboard_check import asking
+from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
-from sinks.readonly import Rules
 from tests.dashboards.history import INSERTS
 
-QUERIES = every_query([board.json() for board in DASHBOARDS], [rule_groups(AlertSettings())])
+BOARDS = [board.json() for board in DASHBOARDS]
 
-Answer = dict[str, Any]
-Ask = Callable[[str], Answer]
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def looking(lane: str = ALL, carrier: str = ALL, shipment_id: str = "") -> View:
@@ -42,80 +44,73 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
 
 
 @pytest.fixture(scope="module")
-def empty(store: EmbeddedStore) -> dict[str, Answer]:
-    """What every query answers before the first event."""
-    ask = _asking(store)
-    return {query.name: ask(expand(query.sql, looking())) for query in QUERIES}
+def before(store: EmbeddedStore) -> Report:
+    """What everything answers before the first event."""
+    with asking(store) as ask:
+        return check(ask, BOARDS, [rule_groups(AlertSettings())], now_ms())
 
 
 @pytest.fixture(scope="module")
-def ask(store: EmbeddedStore, empty: dict[str, Answer]) -> Ask:
+def ask(store: EmbeddedStore, before: Report) -> Iterator[Ask]:
     """Puts a statement to the filled store as the gate would: checked, read-only."""
-    assert empty  # asked first: the history comes after it
+    assert before.queries  # asked first: the history comes after it
     for insert in INSERTS:
         store.writer.command(insert)
-    return _asking(store)
-
-
-def _asking(store: EmbeddedStore) -> Ask:
-    def ask(sql: str) -> Answer:
-        with store.session(database=DATABASE) as session:
-            text = Rules.of(session).check(session, sql, {}).text
-            found: Answer = json.loads(session.ask(text, "JSONCompact").body)
-            return found
-
-    return ask
-
-
-def _columns(answer: Answer) -> dict[str, str]:
-    return {each["name"]: each["type"] for each in answer["meta"]}
+    with asking(store) as asked:
+        yield asked
 
 
 def _rows(ask: Ask, name: str, view: View | None = None) -> list[list[Any]]:
-    rows: list[list[Any]] = ask(expand(load(name).sql, view or looking()))["data"]
-    return rows
+    return [list(row) for row in ask(expand(shipped().fill(load(name).sql), view or looking())).rows]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_every_query_runs_and_returns_what_its_place_needs(ask: Ask, query: PlacedQuery) -> None:
-    for view in (looking(), looking("AAA>BBB", "DHL", "A2"), looking("it's", "?", "no such'")):
-        answer = ask(expand(query.sql, view))
-        assert missing_columns(query, _columns(answer)) == ()
+def test_every_query_runs_on_an_empty_store_and_each_panel_says_why_it_is_empty(before: Report) -> None:
+    assert before.errors == ()
+    assert len(before.empty_panels) > 40
+    assert EmptyPanel("Control tower / Age of the data", "no events yet: publish some") in before.empty_panels
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_every_query_runs_on_an_empty_store(empty: dict[str, Answer], query: PlacedQuery) -> None:
-    assert missing_columns(query, _columns(empty[query.name])) == ()
+def test_over_a_history_without_reference_data_the_panels_say_what_to_publish(ask: Ask) -> None:
+    report = check(ask, [board for board in BOARDS if board["uid"] in {SHIPMENTS_UID, STOCK_UID}], [], now_ms())
 
-
-@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
-def test_no_query_is_empty_over_the_history(ask: Ask, query: PlacedQuery) -> None:
-    assert ask(expand(query.sql, looking(shipment_id="A1")))["data"]
-
-
-def test_the_age_of_the_data_is_unknown_before_the_first_event(empty: dict[str, Answer]) -> None:
-    assert empty["Control tower / Age of the data"]["data"] == [[None]]
+    reasons = {empty.panel: empty.reason for empty in report.empty_panels}
+    assert not [error for error in report.errors if "leads to no dashboard" not in error]
+    assert "publish site_described" in reasons["Shipments and delays / Places: where it hurts"]
+    assert "publish site_described" in reasons["Stock and warehouse / Backlog, in days of work"]
 
 
 def test_the_alert_has_a_row_for_every_lane_and_leaves_out_what_is_in_hand(ask: Ask) -> None:
-    assert _rows(ask, "alert_late_by_lane") == [["AAA>BBB", 1], ["CCC>?", 1], ["DDD>EEE", 0]]
+    assert _rows(ask, "alert_late_by_lane_warning") == [["AAA>BBB", 1], ["CCC>?", 1], ["DDD>EEE", 0]]
+
+
+def test_the_page_comes_by_share_or_by_number_and_a_lane_may_have_its_own(ask: Ask) -> None:
+    usual = load("alert_late_by_lane").sql
+    own = shipped().model_dump() | {"late": shipped().late.model_dump() | {"lanes": {"AAA>BBB": {"page": STRICT}}}}
+
+    assert ask(shipped().fill(usual)).rows == [["AAA>BBB", 0], ["CCC>?", 1], ["DDD>EEE", 0]]
+    assert ask(Thresholds.model_validate(own).fill(usual)).rows == [["AAA>BBB", 1], ["CCC>?", 1], ["DDD>EEE", 0]]
+
+
+STRICT = {"count": 0, "share": 1, "of_at_least": 1}
 
 
 @pytest.mark.parametrize(
-    ("view", "late", "in_hand", "open_shipments"),
+    ("view", "late", "open_shipments"),
     [
-        (looking(), 2, 1, 4),
-        (looking("AAA>BBB"), 1, 1, 3),
-        (looking("AAA>BBB", "DHL"), 0, 1, 2),
-        (looking(carrier="?"), 1, 0, 1),
+        (looking(), 2, 4),
+        (looking("AAA>BBB"), 1, 3),
+        (looking("AAA>BBB", "DHL"), 0, 2),
+        (looking(carrier="?"), 1, 1),
     ],
 )
-def test_the_figures_follow_lane_and_carrier(
-    ask: Ask, view: View, late: int, in_hand: int, open_shipments: int
-) -> None:
-    figures = [_rows(ask, name, view) for name in ("late_now", "late_acknowledged", "shipments_open")]
+def test_the_figures_follow_lane_and_carrier(ask: Ask, view: View, late: int, open_shipments: int) -> None:
+    figures = [_rows(ask, name, view) for name in ("late_now", "shipments_open")]
 
-    assert [int(figure[0][0]) for figure in figures] == [late, in_hand, open_shipments]
+    assert [int(figure[0][0]) for figure in figures] == [late, open_shipments]
+
+
+def test_what_somebody_has_in_hand_is_counted_apart(ask: Ask) -> None:
+    assert int(_rows(ask, "exceptions_in_hand")[0][0]) == 1
 
 
 def test_late_ones_are_sorted_into_ages_and_every_age_has_a_bar(ask: Ask) -> None:
@@ -140,6 +135,11 @@ def test_every_kind_of_exception_has_a_bar(ask: Ask) -> None:
         "quantity_mismatch": 0,
         "stockout": 0,
         "condition_excursion": 0,
+        "at_risk": 0,
+        "long_dwell": 0,
+        "below_reorder_point": 0,
+        "lead_time_shift": 0,
+        "silent_source": 0,
     }
 
 
@@ -159,10 +159,14 @@ def test_events_per_minute_tell_the_streams_apart(ask: Ask) -> None:
 
 def test_a_chosen_shipment_shows_its_own_events_withdrawn_ones_too(ask: Ask) -> None:
     events = _rows(ask, "shipment_events", looking(shipment_id="C1"))
-    timeline = _rows(ask, "state_timeline", looking(shipment_id="C1"))
+    timeline = _rows(ask, "shipment_timeline", looking(shipment_id="A1"))
 
     assert sorted(row[7] for row in events) == ["e-2", "e-5"]
-    assert [(row[1], row[2]) for row in timeline] == [("C1", "picked_up")]
+    assert [(row[1], row[2]) for row in timeline] == [
+        ("1 planned", "1 departed"),
+        ("3 actual", "1 departed"),
+        ("1 planned", "1 arrived"),
+    ]
 
 
 def test_without_a_chosen_shipment_the_timeline_shows_the_late_ones(ask: Ask) -> None:

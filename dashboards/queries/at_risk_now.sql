@@ -1,0 +1,11 @@
+-- one row: at_risk, open shipments that are expected after their promise and that nobody has acknowledged
+SELECT count() AS at_risk
+FROM at_risk_shipments
+WHERE acknowledged = 0
+    AND $__conditionalAll(lane IN (${lane:singlequote}), $lane)
+    AND $__conditionalAll(if(carrier = '', '?', carrier) IN (${carrier:singlequote}), $carrier)
+    AND $__conditionalAll(
+        shipment_id IN
+        (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
+        $supplier
+    )

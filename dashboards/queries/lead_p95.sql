@@ -1,0 +1,6 @@
+-- one row: days, the 95 % quantile of the chosen measure over the last 90 days, all routes together
+SELECT max(p95_days) AS days
+FROM lead_time_stats
+WHERE measure = ${measure:singlequote}
+    AND window = '90d'
+    AND route = 'all'
