@@ -54,8 +54,9 @@ types: $(READY) ## Strict types, tests included
 
 check: lint types test ## What a commit has to pass
 
-dashboards: $(READY) ## Write the generated dashboards again
-	@$(BIN)/python -m dashboards.build
+dashboards: $(READY) ## Write the generated dashboards again, and try all of them on the demo's history
+	@$(BIN)/quayside dashboards build
+	@$(BIN)/quayside dashboards check --demo-history
 
 docs: $(READY) ## Write the generated documents again
 	@$(BIN)/python -m schemas.contracts docs

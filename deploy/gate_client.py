@@ -45,6 +45,10 @@ def rows(client: Client, sql: str, parameters: Mapping[str, Any] | None = None) 
     except OperationalError:
         raise Unreachable("The store's gate does not answer: it is being restarted, or see logs/store.log.") from None
     except ClickHouseError as error:
+        if "(UNKNOWN_TABLE)" in str(error) or "(UNKNOWN_DATABASE)" in str(error):
+            raise WrongInput(
+                "The store's tables are not made, or not up to date: run `quayside migrate`, or start the sink."
+            ) from None
         raise WrongInput(f"The store refused the query: {_first_line(error)}") from None
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from deploy.logs import message_of
+
 _ORPHANED: Final = 75
 """Exit code of a child whose supervisor has gone."""
 
@@ -84,7 +86,7 @@ class Child:
             lines = self._log.read_text(errors="replace").splitlines()
         except OSError:
             return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return message_of(next((line.strip() for line in reversed(lines) if line.strip()), ""))
 
 
 def end_with_parent(heard: Callable[[str], None] | None = None) -> None:

@@ -4,10 +4,28 @@ Exit codes: 0 done, 1 findings, 2 wrong usage or input, 3 something unreachable,
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
-from deploy.command import bench, dashboards, operate, processes, publish, query, topics
+from deploy.command import (
+    audit,
+    bench,
+    board,
+    dashboards,
+    dlq,
+    exceptions,
+    late,
+    migrate,
+    operate,
+    processes,
+    publish,
+    query,
+    rebuild,
+    retention,
+    topics,
+)
 from schemas.errors import QuaysideError
 
 app = typer.Typer(
@@ -19,13 +37,39 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"quayside {version('quayside-tracking')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Event-driven supply chain tracking: Kafka, Faust, ClickHouse, Grafana."""
+
+
+migrate.register(app)
 operate.register(app)
 publish.register(app)
 query.register(app)
 topics.register(app)
 dashboards.register(app)
+board.register(app)
+dlq.register(app)
+late.register(app)
+exceptions.register(app)
 processes.register(app)
 bench.register(app)
+audit.register(app)
+rebuild.register(app)
+retention.register(app)
 
 
 def run() -> None:

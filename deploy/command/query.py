@@ -1,7 +1,7 @@
 """`quayside query` and `quayside status`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,22 +39,42 @@ def query(
 
 
 def status(*, data: Data = None, as_json: AsJson = False) -> None:
-    """What the stack is doing: events, lag, lateness, processes.
+    """What the stack is doing: events, lag, lateness, processes and how they are.
+
+    Of a process `health` is ok, stuck or unknown, with the reason (docs/operations.md). Where the broker or the store
+    does not answer, what is known is printed all the same, and the exit code is 3.
 
     \b
     Example: quayside status --json
     """
     from deploy.command.reach import stack_of
+    from deploy.status import PartlyKnown
     from deploy.status import status as ask
 
-    _, stack = stack_of(data)
-    told = ask(stack)
+    settings, stack = stack_of(data)
+    unreachable: PartlyKnown | None = None
+    try:
+        told = ask(stack, settings.data).as_dict()
+    except PartlyKnown as error:
+        unreachable, told = error, error.known
     if as_json:
-        print_json(told.as_dict())
-        return
-    for name, value in told.as_dict().items():
-        if name != "processes":
+        print_json(told)
+    else:
+        _print_status(told)
+    if unreachable is not None:
+        raise unreachable
+
+
+def _print_status(told: dict[str, Any]) -> None:
+    for name, value in told.items():
+        if name not in {"processes", "sink", "metrics"}:
             print(f"{name:15} {'-' if value is None else value}")
-    for process in told.processes:
-        state = "running" if process.alive else "GONE"
-        print(f"{'process':15} {process.name} {process.pid} {state}, restarted {process.restarts} times")
+    sink = told["sink"]
+    since = f" since {sink['since']}: {sink['reason']}" if sink["since"] else ""
+    print(f"{'sink':15} {sink['state']}{since}")
+    for process in told["processes"]:
+        state = "running" if process["alive"] else "GONE"
+        print(f"{'process':15} {process['name']} {process['pid']} {state}, restarted {process['restarts']} times")
+        print(f"{'health':15} {process['name']} {process['health']} {process['reason']}".rstrip())
+    for name, url in told["metrics"].items():
+        print(f"{'metrics':15} {name} {url}/metrics")

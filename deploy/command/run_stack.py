@@ -24,7 +24,7 @@ from deploy.dashboard_addresses import gate_address
 from deploy.embedded import Demo
 from deploy.gate_client import gate_client, rows
 from deploy.settings import Settings, unwritable
-from deploy.stackfile import StackFile, require_running, running
+from deploy.stackfile import ROTATE, StackFile, require_running, running
 from deploy.status import Status, status
 from deploy.supervisor import Supervisor
 from schemas.errors import QuaysideError, Unreachable, error_of
@@ -66,11 +66,14 @@ def foreground(settings: Settings, demo: Demo | None, *, seconds: float | None, 
     screen = _Screen(Console())
     with _signals():
         supervisor = Supervisor(settings, demo, screen.say)
+        signal.signal(ROTATE, lambda *_: supervisor.ask_to_move())
         shown: grafana.Running | None = None
         try:
             with screen.waiting("starting: broker, store, history, worker"):
                 supervisor.start()
             shown = _start_grafana(settings, supervisor, screen)
+            if shown is None:
+                supervisor.stack.start_board()
             _run(supervisor, screen, began, until, demo, shown, as_json=as_json)
         except _Stop:
             screen.say("stopping: everything accepted is in the history or in the spool")
@@ -100,7 +103,7 @@ def detached(settings: Settings, demo: Demo | None, *, seconds: float | None, as
         stack = running(data)
         if stack is not None and stack.pid == process.pid and stack.ready:
             if as_json:
-                print_json(status(stack).as_dict())
+                print_json(status(stack, data).as_dict())
             else:
                 _print_addresses(stack)
             return
@@ -139,7 +142,7 @@ def _run(
                 if not (running(stack.data) or stack.stack_file()).ready:
                     stack.describe(ready=True, grafana=address)
     if as_json:
-        print_json(status(require_running(stack.data)).as_dict())
+        print_json(status(require_running(stack.data), stack.data).as_dict())
 
 
 def _show(supervisor: Supervisor, screen: _Screen, until: float | None, address: str | None) -> None:
@@ -199,9 +202,7 @@ def _is_ready(client: Client, demo: Demo | None) -> bool:
 def _announce(screen: _Screen, stack: StackFile, address: str | None) -> None:
     screen.say(f"store   {stack.gate}  (user {stack.gate_user}, password in {_password_place()})")
     screen.say(f"kafka   {stack.kafka}")
-    screen.say(
-        f"grafana {address}" if address else "grafana is not on PATH: no dashboards were started (docs/operations.md)"
-    )
+    screen.say(f"grafana {address}" if address else f"board   {stack.board}  (grafana is not on PATH)")
 
 
 def _password_place() -> str:
@@ -214,6 +215,8 @@ def _print_addresses(stack: StackFile) -> None:
     print(f"kafka  {stack.kafka}")
     if stack.grafana:
         print(f"grafana {stack.grafana}")
+    if stack.board:
+        print(f"board  {stack.board}")
 
 
 def _start_grafana(settings: Settings, supervisor: Supervisor, screen: _Screen) -> grafana.Running | None:
@@ -250,6 +253,7 @@ def _signals() -> Iterator[None]:
         raise _Stop
 
     before = {number: signal.signal(number, stop) for number in _ENDING}
+    before[ROTATE] = signal.signal(ROTATE, signal.SIG_IGN)
     try:
         yield
     finally:

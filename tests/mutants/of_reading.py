@@ -135,7 +135,7 @@ MUTANTS: Final = (
         "a-replayed-record-is-stored-once",
         4,
         "sinks/rows.py",
-        "        if origin.store_id == store_id:\n            return again\n",
+        "        if origin.store_id == store_id:\n            return again, record, None\n",
         "",
         "each start of the stack stores its whole history once more",
         (_ROWS + "test_a_record_replayed_from_this_store_is_not_stored_again",),
@@ -153,9 +153,10 @@ MUTANTS: Final = (
         "offsets-are-committed-after-the-insert",
         4,
         "sinks/history.py",
-        "        writer, pause = Writer(self._client), _FIRST_PAUSE\n",
-        "        writer, pause = Writer(self._client), _FIRST_PAUSE\n"
-        "        self._uncommitted |= ends\n        await self._commit()\n",
+        "        pause, counters, clock = _FIRST_PAUSE, self.counters, time.monotonic\n",
+        "        pause, counters, clock = _FIRST_PAUSE, self.counters, time.monotonic\n"
+        "        self._uncommitted |= {TopicPartition(*place): end for place, end in batch.ends.items()}\n"
+        "        await self._commit()\n",
         "what a sink that is stopped had in hand is never stored",
         (_HISTORY + "test_a_sink_that_is_stopped_while_the_store_fails_leaves_its_records_for_the_next",),
     ),
@@ -172,9 +173,9 @@ MUTANTS: Final = (
     Mutant(
         "the-newest-state-of-a-batch-is-stored",
         3,
-        "sinks/writer.py",
-        "if known is None or known[1] <= row[1]:",
-        "if known is None or known[1] >= row[1]:",
+        "sinks/batch.py",
+        "if known is None or known[0][1] <= row[1]:",
+        "if known is None or known[0][1] >= row[1]:",
         "an older state of an entity is shown",
         (_ROWS + "test_a_batch_keeps_the_newest_state_of_each_entity_and_epoch",),
     ),
