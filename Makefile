@@ -12,7 +12,7 @@ BENCH ?=
 CHAOS ?=
 MUTANTS ?=
 
-.PHONY: help setup demo test test-kafka test-engine lint types check chaos mutants clean dashboards docs bench
+.PHONY: help setup demo test test-kafka test-engine test-slow lint types check chaos mutants clean dashboards docs bench
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
 
 test-engine: $(READY) ## Canaries of what we lean on, and the short crash runs, on both brokers
 	@$(BIN)/python -m pytest -q -m "not slow" tests/canaries tests/chaos
+
+test-slow: $(READY) ## What takes too long for every change: brokers that give way under load, loops of kills
+	@$(BIN)/python -m pytest -q -m slow tests/e2e
 
 chaos: $(READY) ## The long crash runs, with a table (CHAOS="--seed 7 --kills 50 --broker both" for options)
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -307,7 +307,7 @@ def test_a_broker_that_hangs_does_not_keep_the_status_waiting(stack: Stack) -> N
     assert told.complaint(3).startswith("The broker at ")
     known = told.last_json()
     assert (known["lag"], known["events"], known["accepted"], known["dead"]) == (None, None, 1, 1)
-    assert {process["name"] for process in known["processes"]} == {"broker", "store", "worker"}
+    assert {process["name"] for process in known["processes"]} == {"broker", "store", "worker", "board"}
 
 
 @pytest.mark.tansu

@@ -131,6 +131,7 @@ def lines_of(events: int, seed: int, first: int = 0) -> list[bytes]:
     return [one.value for one in told if not isinstance(read(one.topic, one.value, now), Rejection)]
 
 
+@pytest.mark.slow
 def test_under_load_the_stack_moves_from_broker_to_broker_and_nobody_who_asks_notices(tmp_path: Path) -> None:
     with running_stack(tmp_path / "data", QUAYSIDE_BROKER_RECORDS="300") as stack:
         stored = f"SELECT {_STORED}"

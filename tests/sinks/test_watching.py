@@ -251,7 +251,7 @@ def test_a_source_is_silent_after_three_times_the_gap_that_it_told_of(shown: Cli
             for source in ("quiet", "well", "never")
         ),
         *arrivals("quiet", 1, 0, 1.51),
-        *arrivals("well", 1, 0, 1.45),
+        *arrivals("well", 1, 0, 1.0),
     )
     found = exceptions(shown, "silent_source")
     assert {name: one["opened_at"] for name, one in found.items()} == {
@@ -268,7 +268,7 @@ def test_else_its_own_gaps_tell_once_there_are_twenty(shown: Client) -> None:
     write(
         shown,
         *arrivals("quiet", 21, 0.5, 1.6),
-        *arrivals("well", 21, 0.5, 1.4),
+        *arrivals("well", 21, 0.5, 1.0),
         *arrivals("seldom", 20, 0.5, 90),
     )
     gaps = {row["source"]: row["usual_gap_s"] for row in rows(shown, "SELECT * FROM source_health")}
