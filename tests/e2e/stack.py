@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,7 +83,13 @@ def begin(*arguments: object, **settings: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_hears_interrupts,  # noqa: PLW1509  # it only sets a signal's handling
     )
+
+
+def _hears_interrupts() -> None:
+    """What is started in a shell's background does not hear Ctrl-C, nor would our commands."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def await_(what: str, holds: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
