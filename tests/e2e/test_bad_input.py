@@ -243,7 +243,7 @@ def test_an_interrupted_publish_ends_with_130_and_keeps_what_it_accepted(plain: 
         process.stdin.flush()
         await_("the first lines are in the history", lambda: plain.row(sql) >= [1_000])
         process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=20)
     finally:
         process.kill()
         _, said = process.communicate()

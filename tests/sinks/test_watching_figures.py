@@ -23,13 +23,13 @@ from sinks.rows import Record
 from tests.sinks.conftest import MakeClient
 from tests.sinks.records import only, record, rows, state, write
 from tests.sinks.watched import (
-    NOW,
     ago,
     at,
     described,
     exceptions,
     forget_all,
     moved,
+    now,
     position,
     quiet_store,
     refresh,
@@ -172,7 +172,7 @@ def moves(shown: Client) -> list[Move]:
 def test_hours_of_a_site_are_what_its_events_add_up_to(shown: Client, moves: list[Move]) -> None:
     expected: dict[tuple[str, Any], dict[str, Any]] = {}
     for one in moves:
-        if one.at > NOW - 35 * DAY_MS:
+        if one.at > now() - 35 * DAY_MS:
             hour = expected.setdefault(
                 (one.site, at(one.at // HOUR_MS * HOUR_MS)),
                 dict.fromkeys(("received", "put_away", "picked", "packed", "shipped", "counted"), 0)
@@ -195,7 +195,7 @@ def test_cover_is_stock_over_what_28_days_shipped(shown: Client, moves: list[Mov
     write(shown, position(70_000, site="SITE9", item="acme:0"), position(5, site="SITE8", item="acme:0", unit="box"))
     shipped: dict[tuple[str, str], int] = defaultdict(int)
     for one in moves:
-        if one.kind == "shipped" and one.at > NOW - 28 * DAY_MS:
+        if one.kind == "shipped" and one.at > now() - 28 * DAY_MS:
             shipped[one.site, one.item] += one.quantity
     found = {(row["site"], row["item"]): row for row in rows(shown, "SELECT * FROM stock_cover")}
     assert len(found) == len(places) + 2
@@ -213,7 +213,7 @@ def test_backlog_is_what_was_received_and_not_put_away(shown: Client, moves: lis
     write(shown, moved("elsewhere", "received", 5, 1, site="SITE2", lot="L1"))
     docks: dict[tuple[str, str, str], list[Move]] = defaultdict(list)
     for one in moves:
-        if one.kind in {"received", "put_away"} and one.receipt and one.at > NOW - 28 * DAY_MS:
+        if one.kind in {"received", "put_away"} and one.receipt and one.at > now() - 28 * DAY_MS:
             docks[one.site, one.item, one.receipt].append(one)
     expected: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for (site, _, _), told in docks.items():
@@ -311,7 +311,7 @@ def series(route: str, daily: Sequence[Sequence[float]], ended: int = 0) -> tupl
     """Shipments that were delivered on so many days in a row (the last `ended` days ago) after so many days each."""
     made, values = [], {}
     for back, durations in enumerate(reversed(daily)):
-        when = NOW // DAY_MS * DAY_MS - (back + ended) * DAY_MS + 1
+        when = now() // DAY_MS * DAY_MS - (back + ended) * DAY_MS + 1
         values[day_of(when)] = [round(days * DAY_MS) for days in durations]
         made += [
             delivered(number, when, took, lane=route, carrier=None, shipment_id=f"{route}/{back}/{number}")
@@ -420,7 +420,7 @@ def test_suppliers_are_judged_by_their_lines(shown: Client) -> None:
     )
     days: dict[tuple[str, date], list[OrderLineState]] = defaultdict(list)
     for supplier, line in lines:
-        over = line.due_at is not None and line.due_at < NOW
+        over = line.due_at is not None and line.due_at < now()
         if line.delivered_at is not None:
             days[supplier, day_of(line.delivered_at)].append(line)
         elif line.due_at is not None and over and line.status != "cancelled":
@@ -440,17 +440,17 @@ def test_suppliers_are_judged_by_their_lines(shown: Client) -> None:
             took = [(end - begin) / DAY_MS for begin, end in pairs if begin is not None and end is not None]
             assert row[name] == (pytest.approx(fmean(took)) if took else None)
         late = [
-            (line.late_ms if line.late else NOW - (line.promised_at or 0)) / DAY_MS
+            (line.late_ms if line.late else now() - (line.promised_at or 0)) / DAY_MS
             for line in judged
             if line.late or (line.delivered_at is None and line.status != "closed")
         ]
-        assert row["late_days_mean"] == (pytest.approx(fmean(late), abs=0.1) if late else None)
+        assert row["late_days_mean"] == (pytest.approx(fmean(late), abs=0.01) if late else None)
     for row in rows(shown, "SELECT * FROM supplier_now"):
         own = [line for supplier, line in lines if supplier == row["supplier"]]
         recent = [
             line
             for (supplier, day), judged in days.items()
-            if supplier == row["supplier"] and day > day_of(NOW) - timedelta(days=90)
+            if supplier == row["supplier"] and day > day_of(now()) - timedelta(days=90)
             for line in judged
         ]
         promised = [line for line in recent if line.due_at is not None]
@@ -462,7 +462,7 @@ def test_suppliers_are_judged_by_their_lines(shown: Client) -> None:
         )
         still = [line for line in own if line.status in {"placed", "partly_delivered"}]
         assert row["open_lines"] == len(still)
-        assert row["late_lines"] == sum(line.due_at is not None and line.due_at < NOW for line in still)
+        assert row["late_lines"] == sum(line.due_at is not None and line.due_at < now() for line in still)
 
 
 def test_a_supplier_without_promises_has_no_share(shown: Client) -> None:
@@ -601,7 +601,7 @@ def test_freshness_is_the_age_of_what_came_last(shown: Client) -> None:
     )
     before = only(shown, "SELECT * FROM freshness_now")
     assert (before["newest_event_at"], before["newest_state_at"]) == (at(ago(1)), None)
-    assert 3600 <= before["age_s"] < 3 * 3600  # the tests may have begun a while ago
+    assert 3600 <= before["age_s"] < 3600 + 600
     write(shown, position(1))
     topics = {row["topic"]: row for row in rows(shown, "SELECT * FROM topic_freshness")}
     assert len(topics) == 12
@@ -611,4 +611,4 @@ def test_freshness_is_the_age_of_what_came_last(shown: Client) -> None:
         "stock.positions",
     }
     assert all((row["age_s"] is None) == (row["newest_at"] is None) for row in topics.values())
-    assert 0 <= only(shown, "SELECT state_age_s FROM freshness_now")["state_age_s"] < 2 * 3600
+    assert 0 <= only(shown, "SELECT state_age_s FROM freshness_now")["state_age_s"] < 600

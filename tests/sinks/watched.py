@@ -12,9 +12,6 @@ from sinks.migrate import migrate
 from sinks.rows import Record
 from tests.sinks.records import event, rows, state
 
-NOW: Final = time.time_ns() // 1_000_000
-"""When the tests began (ms); the store's own clock is some seconds ahead of it."""
-
 LANE: Final = "NLRTM>DEBER"
 ITEM: Final = "acme:1"
 _TABLES: Final = """
@@ -22,6 +19,7 @@ SELECT name FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('migrations', 'store')
 """
 REFRESHED: Final = ("lead_time_shifts", "place_dwell")
+_emptied: Final[list[int]] = []
 
 
 def quiet_store(client: Client) -> Client:
@@ -42,11 +40,17 @@ def forget_all(store: Client) -> None:
     for (name,) in store.query(_TABLES).result_rows:
         store.command(f"TRUNCATE TABLE `{name}`")
     epochs.end(store, epochs.begin(store))
+    _emptied[:] = [time.time_ns() // 1_000_000]
+
+
+def now() -> int:
+    """When the present test began (ms): when the store was last emptied; its own clock is a moment ahead of that."""
+    return _emptied[-1]
 
 
 def ago(hours: float) -> int:
-    """The time (ms) so many hours before the tests began."""
-    return NOW - round(hours * HOUR_MS)
+    """The time (ms) so many hours before the present test began."""
+    return now() - round(hours * HOUR_MS)
 
 
 def said(topic: str, hours: float, body: dict[str, Any], *, arrived: float | None = None, **place: Any) -> Record:
@@ -72,7 +76,7 @@ def described(kind: str, hours: float = 1000, **body: Any) -> Record:
 
 def shipment(shipment_id: str, due_in: float | None = 10, **more: Any) -> Record:
     """The state of an open shipment that is due in so many hours."""
-    due = None if due_in is None else NOW + round(due_in * HOUR_MS)
+    due = None if due_in is None else now() + round(due_in * HOUR_MS)
     base: dict[str, Any] = {"promised_at": due, "due_at": due, "lane": LANE, "carrier": "MAEU", "final": False}
     named = base | more
     return state("shipment.status", ShipmentStatus(shipment_id, named.pop("status", "departed"), 1, **named))
@@ -81,7 +85,7 @@ def shipment(shipment_id: str, due_in: float | None = 10, **more: Any) -> Record
 def transit(n: int, p90_ms: int, lane: str = LANE) -> Record:
     """What the lane's transits took in its 90 days."""
     window = LeadWindow(n, 0, n * p90_ms, str(n * p90_ms * p90_ms), p90_ms // 2, p90_ms, p90_ms)
-    return state("lead.stats", LeadStats("transit", lane, NOW // (24 * HOUR_MS), window, window))
+    return state("lead.stats", LeadStats("transit", lane, now() // (24 * HOUR_MS), window, window))
 
 
 def position(available: int, **more: Any) -> Record:
