@@ -11,6 +11,9 @@ APART := --ignore tests/canaries --ignore tests/chaos
 BENCH ?=
 CHAOS ?=
 MUTANTS ?=
+# How many test files run at the same time: much of a test is waiting for a process.
+AT_ONCE ?= 3
+SPREAD := -n $(AT_ONCE) --dist loadfile
 
 .PHONY: help setup demo test test-kafka test-engine test-slow lint types check chaos mutants clean dashboards docs bench
 
@@ -31,7 +34,7 @@ demo: $(READY) ## The whole pipeline with a demo supply network (FOR=45 ends it 
 	@$(BIN)/quayside up --demo --seed $(SEED) --data $(DATA) $(if $(FOR),--for $(FOR))
 
 test: $(READY) ## The tests; needs no Java
-	@$(BIN)/python -m pytest -q -m "not kafka and not slow" $(APART)
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "not kafka and not slow" $(APART)
 
 test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
 	@$(BIN)/python -m pytest -q -m "kafka and not slow" $(APART)
