@@ -4,7 +4,10 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+TARGET_MS: Final = 300
+"""In how many ms a question to a long history is to be answered, at the 95th percentile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.bench.contenders import CONTENDERS
+from deploy.bench.figures import TARGET_MS
 from deploy.bench.keeping import ROOT
 from schemas.errors import WrongInput
 
@@ -53,6 +54,8 @@ def tables(result: Mapping[str, Any]) -> Iterable[Table]:
                 )
             ],
         )
+    if "history" in result:
+        yield _history(result["history"])
 
 
 def as_text(result: Mapping[str, Any]) -> str:
@@ -154,6 +157,27 @@ def _latency(told: Mapping[str, Any]) -> Table:
         for stage in ("view_record", "event_row", "view_row")
     ]
     return f"Latency at a set rate ({told['at'][:10]}).", head, rows
+
+
+def _history(told: Mapping[str, Any]) -> Table:
+    """The slowest questions to a store with a long history."""
+    states = ("merged", "unmerged")
+    names = sorted(told["merged"], key=lambda name: -max(told[state][name]["p95_ms"] for state in states))
+    slow = {state: sum(told[state][name]["p95_ms"] > TARGET_MS for name in names) for state in states}
+    asked = f"{len(names)} questions (every view, panel, variable and alert rule), {told['runs']} runs each"
+    caption = (
+        f"Answers from a store of {told['events']:,} events ({told['at'][:10]}): {asked}; p95 above {TARGET_MS} ms: "
+        f"{slow['merged']} of them merged, {slow['unmerged']} unmerged. The slowest {_SLOWEST}:"
+    )
+    head = ("question", *(f"{figure} ms, {state}" for state in states for figure in ("cold", "median", "p95")))
+    rows: list[tuple[str, ...]] = [
+        (name, *(f"{told[state][name][each]:,.0f}" for state in states for each in ("cold_ms", "median_ms", "p95_ms")))
+        for name in names[:_SLOWEST]
+    ]
+    return caption, head, rows
+
+
+_SLOWEST: Final = 25
 
 
 def _number(value: float | None) -> str:

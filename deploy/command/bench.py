@@ -51,7 +51,7 @@ def bench(
     Example: quayside bench --history-events 1000000
     """
     if history_events is not None:
-        _history(history_events, runs, as_json=as_json)
+        _history(history_events, runs, as_json=as_json, write_docs=write_docs)
         return
     from deploy.bench import report, suite
 
@@ -65,10 +65,12 @@ def bench(
         print(report.as_text(result))
 
 
-def _history(events: int, runs: int, *, as_json: bool) -> None:
-    from deploy.bench import history
+def _history(events: int, runs: int, *, as_json: bool, write_docs: bool) -> None:
+    from deploy.bench import history, report
 
     result = history.run(events, runs, _progress)
+    if write_docs:
+        report.write_page({"history": result})
     if as_json:
         print_json(result)
     else:

@@ -159,6 +159,20 @@ def test_the_page_gets_the_figures_between_its_marks_and_keeps_other_parts(tmp_p
     assert json.loads(figures.read_text()).keys() == {"machine", "memory", "recovery"}
 
 
+def test_the_page_tells_how_many_answers_were_over_the_target_and_which_were_slowest(tmp_path: Path) -> None:
+    page, figures = tmp_path / "benchmarks.md", tmp_path / "benchmarks.json"
+    page.write_text(f"{report.BEGIN}\n{report.END}\n")
+    machine = {"cores": 2, "memory_gib": 8.0, "system": "Linux", "python": "3.11.0", "kafka": "4.1.0"}
+    quick, slow = ({"cold_ms": 9.0, "median_ms": ms, "p95_ms": ms} for ms in (100.0, 1_500.0))
+    told = {"at": "2026-11-22T10:00:00.000Z", "events": 50_000_000, "runs": 20}
+    answers = {"merged": {"a": quick, "b": quick}, "unmerged": {"a": quick, "b": slow}}
+    report.write_page({"machine": machine, "history": told | answers}, page, figures)
+    text = page.read_text()
+    assert "50,000,000 events" in text
+    assert "p95 above 300 ms: 0 of them merged, 1 unmerged" in text
+    assert text.index("| b | 9 | 100 | 100 | 9 | 1,500 | 1,500 |") < text.index("| a |")
+
+
 def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
     with pytest.raises(WrongInput, match="is not there"):
