@@ -1,5 +1,6 @@
 """Audits a running stack, or your own servers, through the store's gate and with Kafka's own records."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from deploy.stackfile import StackFile
 from sinks.audit.coordinates import of_broker
 from sinks.audit.report import Report, audit
 from streams.settling import settle
+
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
 
 
 def audit_stack(stack: StackFile, *, deep: bool = False, progress: Callable[[str], None] = lambda _: None) -> Report:

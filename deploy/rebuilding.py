@@ -31,7 +31,7 @@ from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
 from schemas.topics import of_kind
 from sinks import epochs
 from sinks.migrate import migrate
-from sinks.replay import Place, count, replay
+from sinks.replay import Place, count, passed_over, replay
 from streams.administration import (
     create_topics,
     delete_topics,
@@ -68,12 +68,16 @@ class Note(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RebuiltAll:
-    """What a rebuild did. `resumed`: it went on where an earlier one had been cut off."""
+    """What a rebuild did. `resumed`: it went on where an earlier one had been cut off.
+
+    `left_out`: records that were not taken, since retention had dropped what they correct or repeat.
+    """
 
     epoch: int
     records: int
     partitions: int
     resumed: bool
+    left_out: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -100,8 +104,9 @@ def rebuild_all(settings: Settings, stack: StackFile, partitions: int | None) ->
                 settle(stack.kafka, alive=alive, progress=bar.missing)
         epochs.end(client, note.epoch)
         epochs.forget_before(client, note.epoch)
+        left = passed_over(client, topics=_replayed(note))
     (settings.data / _NOTE).unlink(missing_ok=True)
-    return RebuiltAll(note.epoch, note.replayed, note.partitions, resumed)
+    return RebuiltAll(note.epoch, note.replayed, note.partitions, resumed, left)
 
 
 def rebuild_embedded(stack: StackFile, settings: Settings, partitions: int | None) -> RebuiltAll:
@@ -123,8 +128,9 @@ def rebuild_embedded(stack: StackFile, settings: Settings, partitions: int | Non
                 break
             time.sleep(_LOOK_S)
     with closing(gate_client(now)) as client:
-        records = count(client)
-    return RebuiltAll(now.epoch, records, usual_partitions(partition_counts(now.kafka)), resumed=False)
+        records, left = count(client), passed_over(client)
+    partitions_now = usual_partitions(partition_counts(now.kafka))
+    return RebuiltAll(now.epoch, records, partitions_now, resumed=False, left_out=left)
 
 
 def _noted(settings: Settings, client: Client, bootstrap: str, partitions: int | None) -> tuple[Note, bool]:
@@ -213,8 +219,7 @@ async def _write_headers(bootstrap: str, note: Note) -> None:
 
 
 async def _replay(settings: Settings, client: Client, bootstrap: str, note: Note, alive: Callable[[], bool]) -> Note:
-    # A broker that has records of its own keeps those that no agent reads.
-    topics = facts_of_agents() if note.offsets else tuple(topic.name for topic in of_kind("fact"))
+    topics = _replayed(note)
     total = count(client, topics=topics)
     sender = Sender(bootstrap, "quayside-rebuild")
     try:
@@ -230,6 +235,11 @@ async def _replay(settings: Settings, client: Client, bootstrap: str, note: Note
     finally:
         await sender.stop()
     return note
+
+
+def _replayed(note: Note) -> tuple[str, ...]:
+    """The topics that are replayed: a broker that has records of its own keeps those that no agent reads."""
+    return facts_of_agents() if note.offsets else tuple(topic.name for topic in of_kind("fact"))
 
 
 @contextmanager

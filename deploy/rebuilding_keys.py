@@ -24,6 +24,7 @@ from deploy.stackfile import StackFile
 from schemas.coordinates import Again, Coordinate, Reopen
 from schemas.errors import Unreachable, WrongInput
 from sinks.replay import Replayed, replay
+from sinks.retention.forgotten import left_out
 from streams.administration import partition_counts
 from streams.sending import Record, Sender
 from streams.settling import facts_of_agents
@@ -47,11 +48,15 @@ class Entity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was derived anew: how many entities, from how many records, and how many of those had come too late."""
+    """What was derived anew: how many entities, from how many records, and how many of those had come too late.
+
+    `left_out`: how many were not taken, since retention had dropped what they correct or repeat.
+    """
 
     entities: int
     records: int
     applied: int
+    left_out: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -88,7 +93,13 @@ def rebuild_entities(stack: StackFile, wanted: Iterable[Entity]) -> Rebuilt:
         first = sorted(entity for entity in entities if entity.topic != _SHIPMENTS)
         second = sorted(entity for entity in entities if entity.topic == _SHIPMENTS)
         done = [asyncio.run(_rebuild(stack, client, part)) for part in (first, second) if part]
-    return Rebuilt(*(sum(column) for column in zip(*map(_counts, done), strict=True))) if done else Rebuilt(0, 0, 0)
+        left = sum(len(left_out(client, entity.topic, entity.key)) for entity in entities)
+    return Rebuilt(
+        entities=sum(one.entities for one in done),
+        records=sum(one.records for one in done),
+        applied=sum(one.applied for one in done),
+        left_out=left,
+    )
 
 
 async def _rebuild(stack: StackFile, client: Client, entities: Sequence[Entity]) -> Rebuilt:
@@ -142,7 +153,3 @@ def _addressed(record: Replayed, reopen: Reopen) -> tuple[str, Record]:
         where: Coordinate = record.origin.coordinate
         headers.append(Again("late", where).header())
     return record.topic, Record(record.key, record.raw, tuple(headers))
-
-
-def _counts(rebuilt: Rebuilt) -> tuple[int, int, int]:
-    return rebuilt.entities, rebuilt.records, rebuilt.applied

@@ -2,13 +2,17 @@
 
 What is sent is a new record at a new coordinate, with a header that says which dead letter it takes up again, so the
 history can tell (schemas/coordinates.py). The dead letter stays what it is. Whoever sends a letter twice does no harm,
-since an event that is merged twice is merged once.
+since an event that is merged twice is merged once; one command at a time keeps it from happening.
 """
 
 import asyncio
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +24,7 @@ from deploy.gate_client import rows
 from deploy.kept import Place, sql
 from deploy.progress import progress, settled
 from deploy.publisher import Publisher
-from deploy.settings import Settings
+from deploy.settings import Settings, unwritable
 from deploy.spool import Spooled
 from deploy.stackfile import StackFile
 from schemas.coordinates import Again, Coordinate
@@ -31,6 +35,7 @@ from schemas.wire import Rejection, read, topic_of
 from streams.sending import Record, fits
 
 _SHOWN: Final = 20
+_LOCK: Final = "dlq-replay.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +97,64 @@ def send_again(
 ) -> Resent:
     """Send letters again. `agree` is asked with their number before several that a filter found are sent.
 
-    Raises WrongInput for an id that nobody has, or `value` with more than one letter, Unreachable.
+    Raises WrongInput for an id that nobody has, `value` with more than one letter, or while another command sends
+    letters; Unreachable.
     """
-    outcome = Resent(dry_run=order.dry_run)
     if order.value is not None and len(order.ids) != 1:
         raise WrongInput("Mended bytes are for one dead letter: name one id, and no filter, with --value.")
+    if order.dry_run:
+        return _send_all(store, settings, stack, order, agree)
+    with _alone(settings.data, stack):
+        return _send_all(store, settings, stack, order, agree)
+
+
+@contextmanager
+def _alone(data: Path, stack: StackFile) -> Iterator[None]:
+    """Nobody else sends letters of this data directory meanwhile.
+
+    While something has been sent that may not be in the history yet (a command ended early, or did not wait), the file
+    is not empty; whoever comes next waits for it, so that what was sent shows.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unwritable(data, error) from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WrongInput(
+                "Another `quayside dlq replay` is sending dead letters of this stack: wait until it has ended and run "
+                "the command again, which then skips what that one sent."
+            ) from None
+        if os.fstat(file).st_size:
+            settled(stack)
+            os.ftruncate(file, 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def _send_all(
+    store: Client, settings: Settings, stack: StackFile, order: Order, agree: Callable[[int], bool]
+) -> Resent:
+    outcome = Resent(dry_run=order.dry_run)
     total, pieces = _selected(store, order, outcome)
     if not order.ids and total > 1 and not order.dry_run and not agree(total):
         outcome.agreed = False
         return outcome
     began = _now()
     publisher = None if order.dry_run else Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None)
+    note = settings.data / _LOCK
+    if publisher is not None:
+        note.write_text("sending")
     going = asyncio.run(_send(pieces, Door(store), publisher, order, outcome, total))
     if outcome.sent and order.wait:
         settled(stack)
         _look_back(store, began, going, outcome)
+    if publisher is not None and (order.wait or not outcome.sent):
+        note.write_text("")
     _conclude(outcome)
     return outcome
 

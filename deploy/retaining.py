@@ -7,6 +7,7 @@ QUAYSIDE_RETENTION is set.
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -23,7 +24,9 @@ from deploy.settings import Settings, unwritable
 from deploy.stackfile import StackFile, is_alive
 from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
 from schemas.times import DAY_MS, HOUR_MS, rfc3339
-from sinks.retention.runs import ABANDONED, FINISHED, Run, cutoff_of, preview, resume, retain, runs, tidy
+from sinks.retention.ledger import ABANDONED, FINISHED, Run, runs
+from sinks.retention.runs import cutoff_of, resume, retain, tidy
+from sinks.retention.staging import preview
 
 _log: Final = logging.getLogger("quayside.retention")
 _REQUEST: Final = "retention.request"
@@ -31,6 +34,9 @@ _ANSWER: Final = "retention.answer"
 _LOOK_S: Final = 0.5
 _FIRST_S: Final = 30.0
 _EVERY_S: Final = 3_600.0
+_PACE: Final = "QUAYSIDE_RETENTION_LOOK"
+"""For tests: so many seconds until it looks for the first time and each time again, instead of 30 s and an hour."""
+
 _IDLE_MS: Final = HOUR_MS
 """With servers another machine may be at work: only a run that began longer ago is taken for left behind."""
 
@@ -75,7 +81,9 @@ class Retaining:
         self._client = client
         self._settings = settings
         self._requests = requests
-        self._look_at = time.monotonic() + _FIRST_S
+        pace = os.environ.get(_PACE)
+        first, self._every = (_FIRST_S, _EVERY_S) if pace is None else (float(pace), float(pace))
+        self._look_at = time.monotonic() + first
 
     async def run(self) -> None:
         """Until cancelled. What fails is told in the log and tried again an hour later."""
@@ -84,7 +92,7 @@ class Retaining:
             if self._requests is not None and (self._requests / _REQUEST).exists():
                 await asyncio.to_thread(self._answer, self._requests)
             if time.monotonic() > self._look_at:
-                self._look_at = time.monotonic() + _EVERY_S
+                self._look_at = time.monotonic() + self._every
                 await self._guarded(self._daily)
             await asyncio.sleep(_LOOK_S)
 

@@ -2,7 +2,8 @@
 
 Each record comes once, with its bytes as they first came and where it first stood; repeats that the history
 holds are repeated, dead letters are not, nor is what came too late to be applied (unless it was applied after all, or
-is asked for). The engine sorts and, past a limit,
+is asked for), and never what was said of an event after retention had dropped it (sinks/retention/forgotten.py). The
+engine sorts and, past a limit,
 spills to disk; memory on our side is one chunk. One client runs the whole of it and can do nothing else meanwhile.
 """
 
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.coordinates import Coordinate, Origin
 from schemas.errors import WrongInput
 from sinks.migrate import store_id
+from sinks.retention.forgotten import left_out
 from sinks.tables import FACTS, LATE
 
 
@@ -73,6 +75,7 @@ def replay(  # all of them say which records
         if topic not in FACTS:
             raise WrongInput(f"{topic!r} is no fact topic: the history of {', '.join(FACTS)} can be replayed.")
     home = store_id(client)
+    gone = frozenset[Coordinate]().union(*(left_out(client, topic, entity) for topic in wanted))
     stream = client.query_row_block_stream(
         _query(wanted, entity, after, with_late=with_late),
         parameters=({} if entity is None else {"entity": entity}) | ({} if after is None else after._asdict()),
@@ -84,9 +87,10 @@ def replay(  # all of them say which records
     with stream as blocks:
         for block in blocks:
             for record in _records(block, home):
-                if record.origin.coordinate == last:
+                place = record.origin.coordinate
+                if place == last or place in gone:
                     continue
-                last = record.origin.coordinate
+                last = place
                 ready.append(record)
                 if len(ready) == chunk:
                     yield tuple(ready)
@@ -97,11 +101,18 @@ def replay(  # all of them say which records
 
 def count(client: Client, *, topics: Iterable[str] = tuple(FACTS)) -> int:
     """How many records `replay` will bring, without repeats of one coordinate."""
+    wanted = tuple(topics)
     parts = (
         f"(SELECT count() FROM {FACTS[topic].name} FINAL WHERE {_in_time(topic)})"  # noqa: S608  # our own names
-        for topic in topics
+        for topic in wanted
     )
-    return int(client.query(f"SELECT {' + '.join(parts) or '0'}").result_rows[0][0])
+    kept = int(client.query(f"SELECT {' + '.join(parts) or '0'}").result_rows[0][0])
+    return kept - passed_over(client, topics=wanted)
+
+
+def passed_over(client: Client, *, topics: Iterable[str] = tuple(FACTS)) -> int:
+    """How many records `replay` leaves out, since retention had dropped what they correct or repeat."""
+    return sum(len(left_out(client, topic, which=_in_time(topic))) for topic in topics)
 
 
 _SPILLING: Final = {

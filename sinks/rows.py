@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, again_of, is_possible, origin_of
+from schemas.coordinates import Coordinate, again_of, is_possible, marks_of, origin_of
 from schemas.derived import DeadLetter, LateRecord, Published
 from schemas.event import Event
 from schemas.wire import Rejection, read
 from sinks.facts import FactColumns, Findings, Place
 from sinks.states import state_row
-from sinks.tables import DEAD, FACTS, HANDLED, LATE, REPLAYED, STATES
+from sinks.tables import DEAD, FACTS, HANDLED, LATE, MARKS, REPLAYED, STATES
 
 Row = tuple[Any, ...]
 Placed = tuple[str, Row]
@@ -66,7 +66,7 @@ def fact_of(record: Record, store_id: str) -> tuple[tuple[Placed, ...], Record, 
     None: there is no event to be stored, because it is
     none (the dead letter is among the rows), or because this store has it.
     """
-    again = _handled(record) if record.headers else ()
+    again = (*_handled(record), *_marks(record)) if record.headers else ()
     origin = origin_of(record.headers, record.appended_at, record.topic) if record.headers else None
     if origin is not None:
         first = origin.coordinate
@@ -108,6 +108,12 @@ def _handled(record: Record) -> tuple[Placed, ...]:
     first = found.coordinate
     here = (record.epoch, record.topic, record.partition, record.offset, record.appended_at)
     return ((HANDLED.name, (found.kind, first.epoch, first.topic, first.partition, first.offset, *here)),)
+
+
+def _marks(record: Record) -> tuple[Placed, ...]:
+    """That a load of history begins or ends here."""
+    here = (record.epoch, record.topic, record.partition, record.offset, record.appended_at)
+    return tuple((MARKS.name, (*here, mark.load, mark.begins)) for mark in marks_of(record.headers))
 
 
 def dead(record: Record, cause: str, reason: str, field: str = "", origin: str = "") -> Placed:

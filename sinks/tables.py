@@ -126,6 +126,9 @@ HANDLED: Final = Table(
 )
 """Dead letters that were sent again and late records that were applied: where they stood first, and then."""
 
+MARKS: Final = Table("load_marks", (*_TOPIC_COORDINATE, ("appended_at", _MOMENT), ("load", _TEXT), ("begins", _FLAG)))
+"""Where loads of history begin and end."""
+
 STATES: Final[dict[str, Table]] = {
     "order.status": Table(
         "order_status",
@@ -223,6 +226,6 @@ STATES: Final[dict[str, Table]] = {
 """The table of each view topic."""
 
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (*FACTS.values(), REPLAYED, DEAD, LATE, HANDLED, *STATES.values())
+    table.name: table for table in (MARKS, *FACTS.values(), REPLAYED, DEAD, LATE, HANDLED, *STATES.values())
 }
 """All of them by name, in the order in which they are written."""

@@ -1,5 +1,6 @@
 """`quayside late apply`: events that came too late are applied after all, by rebuilding what they are about."""
 
+import sys
 import time
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def apply(
     Which means that other late events of the same entities are applied too. A shipment's orders are derived anew with
     it. Late contributions between agents follow from that and are passed over. Prints how many records were selected,
     and how many entities were derived from how many records, of which how many had come too late (JSON: selected,
-    entities, records, applied).
+    entities, records, applied, left_out: records that correct what retention dropped, which stay out).
 
     \b
     Example: quayside late apply 3/warehouse.events/1/1234
@@ -46,6 +47,7 @@ def apply(
     from deploy.laterecords import WhichLate, late_of, newest_late
     from deploy.rebuilding_keys import APPLIED, Entity, rebuild_entities
     from schemas.errors import WrongInput
+    from sinks.retention.forgotten import told as sentence
 
     filters = (topic, source, entity, since, until)
     if bool(ids) + any(filters) + every != 1:
@@ -59,9 +61,11 @@ def apply(
             which = WhichLate(tuple(topic or ()), tuple(source or ()), tuple(entity or ()), span, "open")
             found = newest_late(store, which, 1_000_000)
     wanted = {Entity(one.place.coordinate.topic, one.entity) for one in found if one.place.coordinate.topic in APPLIED}
-    told = {"selected": len(found), "entities": len(wanted), "records": 0, "applied": 0}
+    told = {"selected": len(found), "entities": len(wanted), "records": 0, "applied": 0, "left_out": 0}
     if wanted and not dry_run:
         told |= rebuild_entities(stack, wanted).as_dict()
+    if told["left_out"]:
+        print(sentence(told["left_out"]), file=sys.stderr)
     if as_json:
         print_json(told)
     elif dry_run:

@@ -1,5 +1,6 @@
 """`quayside rebuild`: state made anew from the history."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -30,11 +31,12 @@ def rebuild(
 
     With --key: one entity from its whole history, with the events that came after its period had closed. Prints how
     many entities were derived anew, from how many records, and how many of those had come too late (JSON: entities,
-    records, applied).
+    records, applied, left_out: records that correct what retention dropped, which stay out).
 
     Without: everything. An embedded stack goes on in a new broker. With servers of your own, stop workers and sink,
     raise QUAYSIDE_EPOCH by one, run this (it runs a worker and a sink of its own), and start workers and sink with the
-    new epoch. If it is cut off, run it again: it goes on where it was (JSON: epoch, records, partitions, resumed).
+    new epoch. If it is cut off, run it again: it goes on where it was (JSON: epoch, records, partitions, resumed,
+    left_out).
 
     \b
     Example: quayside rebuild --key 'BER|04012345678901'
@@ -55,6 +57,7 @@ def rebuild(
         with closing(gate_client(stack)) as client:
             wanted = [entity for one in key for entity in entities_of(client, one)]
         told = rebuild_entities(stack, wanted)
+        _tell(told.left_out)
         if as_json:
             print_json(told.as_dict())
         else:
@@ -63,7 +66,16 @@ def rebuild(
     whole = (
         rebuild_embedded(stack, settings, partitions) if stack.embedded else rebuild_all(settings, stack, partitions)
     )
+    _tell(whole.left_out)
     if as_json:
         print_json(whole.as_dict())
     else:
         print(f"epoch {whole.epoch} is complete: {whole.records} records in {whole.partitions} partitions")
+
+
+def _tell(left_out: int) -> None:
+    """Say what was left out."""
+    from sinks.retention.forgotten import told
+
+    if left_out:
+        print(told(left_out), file=sys.stderr)

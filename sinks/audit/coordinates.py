@@ -15,6 +15,7 @@ from sinks.audit.questions import Ask, question
 from sinks.audit.reading import Extent, Place, extents, hashes, present
 
 _LISTED: Final = 100
+_ASKED_AT_ONCE: Final = 1_000
 _CHUNK: Final = 100_000
 
 Verify = Callable[[dict[Place, Sequence[int]]], dict[Place, list[int]]]
@@ -100,7 +101,7 @@ def _absent(ask: Ask, epoch: int, extent: Extent, topics: dict[str, list[str]]) 
 
 
 def _unlike(ask: Ask, bootstrap: str, epoch: int, extent: Extent) -> list[Coordinate]:
-    """Where a record stands that the store has with other bytes, or not at all."""
+    """Where a record stands that the store has with other bytes, or not at all (retention may have dropped it)."""
     sql = question(f"hashes_{extent.topic.partition('.')[0]}")
     found: list[Coordinate] = []
     kept: dict[int, str] = {}
@@ -111,9 +112,17 @@ def _unlike(ask: Ask, bootstrap: str, epoch: int, extent: Extent) -> list[Coordi
             about = {"epoch": epoch, "partition": extent.partition, "first": until, "behind": until + _CHUNK}
             kept |= dict(ask(sql, about))
             until += _CHUNK
-        found += [
-            Coordinate(epoch, extent.topic, extent.partition, offset)
-            for offset, told in part.items()
-            if kept.pop(offset, "") != told
-        ]
+        unlike = {offset: known for offset, told in part.items() if (known := kept.pop(offset, "")) != told}
+        gone = _dropped(ask, epoch, extent, [offset for offset, known in unlike.items() if not known])
+        found += [Coordinate(epoch, extent.topic, extent.partition, offset) for offset in unlike if offset not in gone]
     return found
+
+
+def _dropped(ask: Ask, epoch: int, extent: Extent, offsets: Sequence[int]) -> set[int]:
+    """Those of the offsets whose bytes retention has dropped from the store."""
+    gone: set[int] = set()
+    about = {"epoch": epoch, "topic": extent.topic, "partition": extent.partition}
+    for start in range(0, len(offsets), _ASKED_AT_ONCE):
+        some = {"offsets": list(offsets[start : start + _ASKED_AT_ONCE])}
+        gone.update(offset for (offset,) in ask(question("dropped"), about | some))
+    return gone

@@ -1,7 +1,8 @@
 """The audit's questions: SQL put together from the files of sinks/audit/sql.
 
 `{{name}}` in a file stands for the file of that name as a subquery; `{{unapplied:TOPIC}}` for the coordinates of that
-topic's late events that were not applied. Scopes stand for the entities that a question is about: of the published
+topic's late events that were not applied, `{{remembered:TOPIC}}` for the condition that retention has not dropped the
+event of a row before. Scopes stand for the entities that a question is about: of the published
 and recomputed rows `{{scope}}`, of the facts behind them `{{warehouse_scope}}` and the like. Where a question is about
 entities of another kind than the facts', all facts are read.
 """
@@ -47,6 +48,7 @@ class Kind:
         tables: The fact tables that the question reads, by which its size is known.
         observations: Of lead times, the file of the observations: (measure, route, day, duration).
         measures: Of lead times, the measures that it observes.
+        patience_s: When all records have had their effect, so long it may take until the agents tell what time brings.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Kind:
     tables: tuple[str, ...]
     observations: str = ""
     measures: tuple[str, ...] = ()
+    patience_s: float = 0.0
 
 
 STOCK: Final = Kind(
@@ -118,20 +121,37 @@ def _leads(name: str, observations: str, measures: tuple[str, ...], *tables: str
 
 LEADS: Final = (
     _leads("of_shipments", "transit_times", ("transit", "carrier_transit", "leg_transit"), "shipment_events"),
-    _leads("of_orders", "order_times", ("order_to_delivery",), "order_status"),
+    _leads("of_orders", "order_times", ("order_to_delivery",), "supplier_events", "shipment_events"),
     _leads("of_stock", "dock_times", ("dock_to_stock",), "warehouse_events"),
 )
-KINDS: Final = (STOCK, SHIPMENTS, *LEADS, ORDERS)
+EXCEPTIONS: Final = Kind(
+    name="exceptions",
+    published="exceptions_published",
+    recomputed="exceptions_following",
+    figures=("kind", "opened_at"),
+    nested={},
+    entity="exception_id",
+    facts={},
+    tables=("exceptions", "shipments_under_way", "stock_positions"),
+    patience_s=3.0,
+)
+"""Ticks come each second (streams.worker), and what they tell has to be stored."""
+
+KINDS: Final = (STOCK, SHIPMENTS, *LEADS, ORDERS, EXCEPTIONS)
 """What is compared, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which entities a question is about: all of them, a slice of so many, or the named ones."""
+    """Which entities a question is about: all of them, a slice of so many, or the named ones.
+
+    `forgets`: whether retention may have dropped events; if it has not, nobody need look.
+    """
 
     slice: int = 0
     slices: int = 1
     entities: tuple[str, ...] = ()
+    forgets: bool = True
 
     def condition(self, entity: str) -> str:
         """The condition on an expression that tells the entity."""
@@ -156,9 +176,9 @@ def question(name: str) -> str:
 
 def slices(ask: Ask, tables: Iterable[str], rows: int) -> tuple[Scope, ...]:
     """As many scopes as it takes for each to be about so many rows of the tables at most, as the engine counts them."""
-    ((counted,),) = ask(question("table_rows"), {"tables": list(tables)})
+    ((counted, forgets),) = ask(question("table_rows"), {"tables": list(tables)})
     count = max(1, -(-int(counted) // rows))
-    return tuple(Scope(number, count) for number in range(count))
+    return tuple(Scope(number, count, forgets=bool(forgets)) for number in range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +196,8 @@ class _Text:
         name, _, argument = match[1].partition(":")
         if name in self.words:
             return self.words[name]
-        if name == "unapplied":
-            return _Text(None, self.scope, {"topic": argument}).of(name)
+        if argument:
+            return self._remembered(argument) if name == "remembered" else self._unapplied(argument)
         if self.kind is not None:
             if name == "scope":
                 return self.scope.condition(self.kind.entity)
@@ -190,9 +210,22 @@ class _Text:
             if name == "measures":
                 return ", ".join(f"'{measure}'" for measure in self.kind.measures)
         if name.endswith("_scope"):
-            facts = self.kind.facts.get(name.removesuffix("_scope")) if self.kind is not None else None
-            return self.scope.condition(facts) if facts is not None else "1"
+            return self._own(name.removesuffix("_scope"))
         return f"({self.of(name)})"
+
+    def _own(self, facts: str) -> str:
+        """The condition on rows of a fact table."""
+        entity = self.kind.facts.get(facts) if self.kind is not None else None
+        return self.scope.condition(entity) if entity is not None else "1"
+
+    def _unapplied(self, topic: str) -> str:
+        return _Text(None, self.scope, {"topic": topic}).of("unapplied")
+
+    def _remembered(self, topic: str) -> str:
+        if not self.scope.forgets:
+            return "1"
+        words = {"topic": topic, "table": topic.replace(".", "_"), "own_scope": self._own(topic.partition(".")[0])}
+        return f"({_Text(None, self.scope, words).of('remembered')})"
 
 
 @cache

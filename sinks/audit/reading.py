@@ -14,6 +14,7 @@ from schemas.topics import of_kind
 from schemas.versions import content_hash
 from streams.administration import beginnings, committed_offsets
 from streams.agents import HISTORY_GROUP
+from streams.connection import for_kafka_python
 from streams.settling import ends_of
 
 _POLL_MS: Final = 500
@@ -89,6 +90,7 @@ def _consumer(bootstrap: str) -> Iterator[Any]:
             isolation_level="read_committed",
             auto_offset_reset="none",
             client_id="quayside-audit",
+            **for_kafka_python(),
         )
     except (KafkaError, OSError, ValueError) as error:
         raise Unreachable(

@@ -5,6 +5,7 @@ again once all records that were there at the first look have had their effect: 
 nothing new has come of it, which is a real difference; or something has, and it is looked at once more.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -60,6 +61,7 @@ def compare(
     settle: Callable[[], object],
     kinds: Sequence[Kind] = KINDS,
     progress: Callable[[str], None] = lambda _: None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> States:
     """Compare all entities of these kinds.
 
@@ -68,6 +70,7 @@ def compare(
         settle: Waits until everything that is there now has had its effect and can be queried.
         kinds: What to compare.
         progress: Is told what is being looked at.
+        pause: Waits so many seconds.
     """
     compared: dict[str, int] = {}
     undecided: dict[str, _Open] = {}
@@ -82,6 +85,8 @@ def compare(
             break
         progress("what was still on its way")
         settle()
+        if patience_s := max(kind.patience_s for kind in waiting):
+            pause(patience_s)
         for kind in waiting:
             progress(kind.name)
             _look_again(ask, kind, undecided[kind.name])

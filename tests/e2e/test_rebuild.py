@@ -36,7 +36,7 @@ def test_a_late_event_is_applied_when_its_position_is_rebuilt_and_stays_so(stack
     ]
     told = stack.run("rebuild", "--key", f"LATE|{ITEM}", "--json")
     told.done()
-    assert told.last_json() == {"entities": 1, "records": 2, "applied": 1}
+    assert told.last_json() == {"entities": 1, "records": 2, "applied": 1, "left_out": 0}
     assert on_hand(stack, "LATE") == [10]
     assert stack.row("SELECT count(), countIf(isNull(applied_at)) FROM late_records WHERE entity LIKE 'LATE|%'") == [
         1,
@@ -44,7 +44,7 @@ def test_a_late_event_is_applied_when_its_position_is_rebuilt_and_stays_so(stack
     ]
     again = stack.run("rebuild", "--key", f"LATE|{ITEM}", "--json")
     again.done()
-    assert again.last_json() == {"entities": 1, "records": 2, "applied": 0}
+    assert again.last_json() == {"entities": 1, "records": 2, "applied": 0, "left_out": 0}
     assert on_hand(stack, "LATE") == [10]
 
 
@@ -61,7 +61,7 @@ def test_a_shipment_is_rebuilt_with_its_orders(stack: Stack) -> None:
     before = stack.query("SELECT order_id, status, delivered_at FROM order_lines_now WHERE order_id = 'PO-REBUILT'")
     told = stack.run("rebuild", "--key", "S-REBUILT", "--json")
     told.done()
-    assert told.last_json() == {"entities": 2, "records": 3, "applied": 0}
+    assert told.last_json() == {"entities": 2, "records": 3, "applied": 0, "left_out": 0}
     after = stack.query("SELECT order_id, status, delivered_at FROM order_lines_now WHERE order_id = 'PO-REBUILT'")
     assert (after, after[0][1]) == (before, "delivered")
 
@@ -79,7 +79,7 @@ def test_late_records_are_applied_by_filter_and_by_id(stack: Stack) -> None:
     assert on_hand(stack, "TWO") == []
     told = stack.run("late apply", "--entity", f"TWO|{ITEM}", "--json")
     told.done()
-    assert told.last_json() == {"selected": 2, "entities": 1, "records": 2, "applied": 2}
+    assert told.last_json() == {"selected": 2, "entities": 1, "records": 2, "applied": 2, "left_out": 0}
     assert (on_hand(stack, "ONE"), on_hand(stack, "TWO")) == ([], [10])
     listed = stack.run("late list", "--entity", f"ONE|{ITEM}", "--json")
     listed.done()

@@ -21,6 +21,7 @@ from tests.streams.told import Told, line, milestone, movement, placed, retracti
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SITES = ("OLD-1", "OLD-2", "OLD-3")
+YOUNGER = "AUTO"
 STOCK = (
     "SELECT * EXCEPT (epoch, version, movements) FROM stock_now ORDER BY site, item",
     "SELECT * EXCEPT (epoch, version) FROM shipments_now ORDER BY shipment_id",
@@ -42,7 +43,7 @@ def at(told: Told, days: float) -> tuple[float, Told]:
 
 
 def history() -> list[tuple[float, Told]]:
-    """Three positions that moved 90 to 60 days ago, and the order and shipment that one got its goods by."""
+    """Positions that moved 90 to 60 (one: 45) days ago, and the order and shipment that one got its goods by."""
     told = [at(placed("PO-OLD", 0, [line("1", 40)]), 90)]
     goods = [line("1", 40, order_id="PO-OLD")]
     told.append(at(milestone("S-OLD", "departed", 1, lines=goods, origin="NBO", destination="OLD-1"), 88))
@@ -63,6 +64,8 @@ def history() -> list[tuple[float, Told]]:
                 ),
             )
         ]
+    told.append(at(movement("received", 1, 40, site=YOUNGER), 45))
+    told += [at(movement("shipped", 2 + hour, 1, site=YOUNGER), 44.9 - hour / 24) for hour in range(20)]
     return sorted(told, key=lambda one: -one[0])
 
 
@@ -99,7 +102,7 @@ def rows(stack: Stack) -> int:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(tmp_path_factory.mktemp("retention") / "data") as running:
         send(running, history())
-        send(running, [at(movement("shipped", 100, 1, site=site), 0.05) for site in SITES])
+        send(running, [at(movement("shipped", 100, 1, site=site), 0.05) for site in (*SITES, YOUNGER)])
         yield running
 
 
@@ -113,7 +116,7 @@ def test_by_default_nothing_ever_goes(stack: Stack) -> None:
 
 def test_the_figures_stay_while_the_history_shrinks_and_through_a_restart(stack: Stack) -> None:
     before, was = figures(stack), rows(stack)
-    assert [row[3] for row in before[0]] == [18, 18, 18]
+    assert [row[3] for row in before[0]] == [19, 18, 18, 18]
     dry = stack.run("retention", "run", "--older-than", "50d", "--dry-run", "--json")
     dry.done()
     assert (dry.last_json()["positions"], rows(stack), figures(stack)) == (3, was, before)
@@ -123,15 +126,44 @@ def test_the_figures_stay_while_the_history_shrinks_and_through_a_restart(stack:
     assert (told["dry_run"], told["positions"], told["left_alone"]) == (False, 3, 0)
     assert told["dropped"] == dry.last_json()["dropped"]
     now = rows(stack)
-    assert now == told["openings"] + len(SITES)
+    assert now == told["openings"] + len(SITES) + 22
     assert figures(stack) == before
+    # From the next start on by itself, and at once: here while the history is still being replayed.
     stack.down()
+    stack.settings.update(QUAYSIDE_RETENTION="40d", QUAYSIDE_RETENTION_LOOK="0.2")
     stack.up()
     assert figures(stack) == before
-    assert rows(stack) == now
+    await_("a run by itself has ended", lambda: runs(stack) == ["finished", "finished"])
+    stack.settled()
+    assert figures(stack) == before
+    assert rows(stack) == now - 19  # of 21 old ones two openings are left: in and out
     listed = stack.run("retention", "list", "--json")
     listed.done()
-    assert [run["stage"] for run in listed.last_json()["runs"]] == ["finished"]
+    told = listed.last_json()
+    assert (told["retention_ms"], [run["positions"] for run in told["runs"]]) == (40 * 86_400_000, [3, 1])
+
+
+def runs(stack: Stack) -> list[str]:
+    """How far each run is, the earliest first."""
+    return [stage for (stage,) in stack.query("SELECT toString(stage) FROM retention_runs FINAL ORDER BY run")]
+
+
+def test_what_corrects_something_that_was_dropped_is_refused_at_our_door_and_left_out_where_it_came_by_kafka(
+    stack: Stack,
+) -> None:
+    before = figures(stack)
+    (_, wrong) = at(movement("received", 1, 41, site=YOUNGER), 45)
+    again = Told(wrong.topic, json.dumps(json.loads(wrong.raw) | {"recorded_at": ago(0.01)}).encode())
+    refused = stack.publish([again.raw], "--history")
+    assert (refused.code, refused.last_json()["refused"]) == (1, 1)
+    assert "retention has dropped it" in refused.err
+    send(stack, [(0.01, again)])
+    (record,) = stack.run("late", "list", "--json").last_json()["records"]
+    applied = stack.run("late apply", record["id"], "--json")
+    told = applied.last_json()
+    assert (told["selected"], told["entities"], told["applied"], told["left_out"]) == (1, 1, 0, 1)
+    assert "1 events were left out" in applied.err
+    assert figures(stack) == before
 
 
 def test_killed_on_the_way_a_run_goes_on_with_the_next_start(stack: Stack) -> None:
@@ -139,9 +171,10 @@ def test_killed_on_the_way_a_run_goes_on_with_the_next_start(stack: Stack) -> No
     send(stack, [at(movement("shipped", 200 + hour, 1, site="OLD-1"), 0.04) for hour in range(5)])
     figures_now = figures(stack)
     assert figures_now != before
+    known = len(runs(stack))
     running = stack.begin("retention", "run", "--older-than", "38d", "--json")
     store = stack.note()["store"]
-    while not stack.row("SELECT count() FROM retention_runs WHERE stage = 'begun'")[0] > 1:
+    while len(runs(stack)) == known:
         assert running.poll() is None
         time.sleep(0.02)
     os.kill(store, signal.SIGKILL)

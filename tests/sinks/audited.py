@@ -1,6 +1,7 @@
 """A store that holds what a network of the real agents read and published, and the audit of it."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -31,17 +32,18 @@ def asking(store: Client) -> Ask:
 
 
 def played(told: Iterable[Told], **network: Any) -> Network:
-    """The agents after these records."""
+    """The agents after these records, and after all the time that has passed up to now."""
     world = Network(**network)
     world.feed(told)
     world.run()
+    world.tick(time.time_ns() // 1_000_000)
     return world
 
 
 def keep(store: Client, network: Network, leave_out: Callable[[Record], bool] = lambda _: False) -> None:
     """Write what stands in the network's topics into an emptied store, as the history sink would."""
-    for table in TABLES.values():
-        store.command(f"TRUNCATE TABLE {table.name}")
+    for table in (*TABLES, "shipments_under_way"):
+        store.command(f"TRUNCATE TABLE {table}")
     epochs.end(store, epochs.begin(store, EPOCH))
     records = [
         Record(EPOCH, one.topic, one.partition, one.offset, one.timestamp, one.key, one.value, one.headers)
@@ -54,7 +56,7 @@ def keep(store: Client, network: Network, leave_out: Callable[[Record], bool] = 
 
 def audited(store: Client, kinds: Sequence[Kind] = KINDS, settle: Callable[[], object] = lambda: None) -> States:
     """What comparing finds."""
-    return compare(asking(store), settle, kinds)
+    return compare(asking(store), settle, kinds, pause=lambda _: None)
 
 
 def renamed(told: Told, number: int) -> Told:

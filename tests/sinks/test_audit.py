@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,19 +11,21 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.coordinates import Coordinate
+from schemas.times import rfc3339
 from sinks.audit.coordinates import check
 from sinks.audit.figures import look
-from sinks.audit.questions import KINDS, LEADS, ORDERS, SHIPMENTS, STOCK, Kind, Scope
+from sinks.audit.questions import EXCEPTIONS, KINDS, LEADS, ORDERS, SHIPMENTS, STOCK, Kind, Scope
 from sinks.audit.reading import Extent, Place
 from sinks.audit.report import audit
 from sinks.audit.states import States, compare
+from sinks.migrate import migrate
 from sinks.rows import Record
 from streams.stock.books import Books
 from streams.stock.facts import KINDS as MOVEMENTS
 from tests.sinks.audited import asking, audited, keep, played
 from tests.sinks.records import record, write
 from tests.streams.network import EPOCH, Network
-from tests.streams.told import Told, correction, line, milestone, movement, notice, placed, retraction
+from tests.streams.told import Told, correction, line, milestone, moment, movement, notice, placed, retraction
 
 STORY = (
     placed("PO-1", 1, [line("1", 10), line("2", 4)]),
@@ -35,6 +39,16 @@ STORY = (
 )
 LATER = movement("scrapped", 70, 1)
 POSITION = "BER|acme:4711"
+
+
+@pytest.fixture(scope="module")
+def store(engine: Callable[[], Client]) -> Client:
+    """One database for all tests: `keep` empties it."""
+    client = engine()
+    client.command("CREATE DATABASE shared")
+    client.database = "shared"
+    migrate(client)
+    return client
 
 
 def fields(states: States) -> dict[tuple[str, str], tuple[Any, Any]]:
@@ -266,6 +280,93 @@ def test_an_event_that_was_said_of_two_entities_is_told(store: Client) -> None:
     assert report.is_clean
     (moved,) = report.moved
     assert (moved.topic, moved.entities) == ("warehouse.events", (POSITION, "NBO|acme:4711"))
+
+
+TROUBLE = (
+    *STORY,
+    milestone("S-9", "departed", 5, lines=[line("1", 3)], promised_at=moment(20), destination="BER", origin="NBO"),
+    milestone("S-9", "arrived", 15, "planned"),
+    milestone("S-8", "departed", 5, lines=[line("1", 3)], destination="MUC", origin="NBO"),
+    milestone("S-8", "delivered", 25, lines=[line("1", 2)]),
+    movement("shipped", 60, 2, site="NBO"),
+    movement("received", 60, 2, site="HAM"),
+    movement("shipped", 61, 2, site="HAM"),
+)
+OPEN = {
+    "late_delivery/shipment/S-9",
+    "overdue_milestone/shipment/S-9",
+    "quantity_mismatch/shipment/S-8",
+    "quantity_mismatch/stock/BER|acme:4711",
+    "quantity_mismatch/stock/MUC|acme:4711",
+    "negative_stock/stock/NBO|acme:4711",
+    "stockout/stock/HAM|acme:4711",
+}
+
+
+def test_exceptions_that_were_not_published_are_found_each_with_events(store: Client) -> None:
+    network = played(TROUBLE)
+    keep(store, network)
+    states = audited(store, [EXCEPTIONS])
+    assert (states.compared, states.listed) == ({"exceptions": len(OPEN)}, ())
+    keep(store, network, leave_out=lambda one: one.topic == "exceptions")
+    found = audited(store, [EXCEPTIONS]).listed
+    assert {one.entity for one in found} == OPEN
+    assert {(one.field, one.published) for one in found} == {("view", None)}
+    assert all(one.events for one in found)
+
+
+def test_an_exception_that_is_over_and_still_published_is_found(store: Client) -> None:
+    network = played(TROUBLE)
+    before = {place: len(log) for place, log in network.topics.items()}
+    network.feed([milestone("S-9", "delivered", 50, lines=[line("1", 3)])])
+    network.run()
+    keep(store, network)
+    assert not audited(store, [EXCEPTIONS]).listed
+    keep(store, network, lambda one: one.topic == "exceptions" and _is_new(one, before))
+    found = {one.entity: one.recomputed for one in audited(store, [EXCEPTIONS]).listed}
+    assert found == {"late_delivery/shipment/S-9": None, "overdue_milestone/shipment/S-9": None}
+
+
+def _is_new(one: Record, before: dict[Any, int]) -> bool:
+    return any(
+        (place.topic, place.partition) == (one.topic, one.partition) and one.offset >= count
+        for place, count in before.items()
+    )
+
+
+def test_an_exception_that_is_said_to_be_open_since_another_time_is_found(store: Client) -> None:
+    network = played(TROUBLE)
+    records = [one for log in network.topics.values() for one in log]
+    last = next(one for one in reversed(records) if one.key == b"stock/NBO|acme:4711" and one.topic == "exceptions")
+    said = msgspec.json.decode(last.value or b"")
+    said["version"][1] += 1_000
+    said["state"]["exceptions"][0]["opened_at"] += 1
+    network.append(place_of(network, "exceptions"), last.key, msgspec.json.encode(said))
+    keep(store, network)
+    (one,) = audited(store, [EXCEPTIONS]).listed
+    assert (one.entity, one.field) == ("negative_stock/stock/NBO|acme:4711", "opened_at")
+
+
+@pytest.mark.parametrize(("broken_s", "found"), [(1, 0), (600, 1)])
+def test_what_time_opened_a_moment_ago_may_not_be_told_yet(store: Client, broken_s: int, found: int) -> None:
+    network = Network()
+    due = rfc3339(time.time_ns() // 1_000_000 - broken_s * 1_000)
+    network.feed([milestone("S-9", "departed", 5, promised_at=due)])
+    network.run()
+    keep(store, network)
+    assert len(audited(store, [EXCEPTIONS]).listed) == found
+
+
+def test_times_of_orders_follow_from_what_was_said_and_not_from_the_lines_that_were_published(store: Client) -> None:
+    keep(store, played(STORY), leave_out=lambda one: one.topic == "order.status")
+    assert not audited(store, [LEADS[1]]).listed
+    row = (EPOCH, "delivery.contributions", 0, 1, 0, "PO-1", "", "", "its order had closed", b"")
+    names = ["epoch", "topic", "partition", "offset", "appended_at", "entity", "source", "event_id", "reason", "value"]
+    store.insert("late_event_records", [row], column_names=names)
+    assert {one.field for one in audited(store, [LEADS[1]]).listed} == {"view"}
+    keep(store, played(STORY))
+    store.insert("late_event_records", [row], column_names=names)
+    assert not audited(store, [LEADS[1]]).listed
 
 
 def test_slices_together_find_what_one_question_finds(store: Client) -> None:

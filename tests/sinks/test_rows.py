@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.coordinates import ORIGIN_HEADER, Coordinate, Origin
+from schemas.coordinates import MARK_HEADER, ORIGIN_HEADER, Coordinate, Mark, Origin
 from schemas.derived import (
     DeadLetter,
     LateRecord,
@@ -35,6 +35,18 @@ def placed(one: Record) -> dict[str, dict[str, Any]]:
 
 def as_dict(table: str, row: Row) -> dict[str, Any]:
     return dict(zip(TABLES[table].names, row, strict=True))
+
+
+def test_where_a_load_of_history_begins_and_ends_is_kept() -> None:
+    marks = (Mark(begins=True, load="a/b").header(), Mark(begins=False, load="a/b").header())
+    found = rows_of(milestone({}, partition=3, offset=17, headers=marks), HOME)
+    here = {"epoch": 1, "topic": "shipment.events", "partition": 3, "offset": 17, "appended_at": NOON, "load": "a/b"}
+    assert [as_dict(table, row) for table, row in found if table == "load_marks"] == [
+        here | {"begins": True},
+        here | {"begins": False},
+    ]
+    assert [table for table, _ in found][-1] == "shipment_events"
+    assert set(placed(milestone({}, headers=((MARK_HEADER, b"middle/a"),)))) == {"shipment_events"}
 
 
 def test_a_milestone_becomes_one_row_with_everything_it_says() -> None:

@@ -27,12 +27,17 @@ def quiet_store(client: Client) -> Client:
     client.command("CREATE DATABASE watched")
     client.database = "watched"
     migrate(client)
+    stop_refreshing(client)
+    return client
+
+
+def stop_refreshing(client: Client) -> None:
+    """Have a store work out again by the clock nothing of what it does every minute or ten."""
     for (view,) in client.query(
         "SELECT view FROM system.view_refreshes WHERE database = currentDatabase()"
     ).result_rows:
         client.command(f"ALTER TABLE {view} MODIFY REFRESH EVERY 9 YEAR")
         client.command(f"SYSTEM WAIT VIEW {view}")
-    return client
 
 
 def forget_all(store: Client) -> None:

@@ -32,6 +32,7 @@ FROM
         raw, retracted, content_hash
     FROM shipment_events
     WHERE {{shipment_scope}} AND (epoch, partition, offset) NOT IN ({{unapplied:shipment.events}})
+        AND {{remembered:shipment.events}}
     ORDER BY shipment_id, source, event_id, recorded_at DESC, retracted DESC, content_hash DESC
     LIMIT 1 BY shipment_id, source, event_id
 )

@@ -15,6 +15,7 @@ FROM
     SELECT order_id, source, event_id, type, occurred_at, precision, raw, retracted
     FROM supplier_events
     WHERE {{supplier_scope}} AND (epoch, partition, offset) NOT IN ({{unapplied:supplier.events}})
+        AND {{remembered:supplier.events}}
     ORDER BY order_id, source, event_id, recorded_at DESC, retracted DESC, content_hash DESC
     LIMIT 1 BY order_id, source, event_id
 )

@@ -28,6 +28,7 @@ FROM
     SELECT site, item, source, event_id, occurred_at, type, direction, quantity_thousandths, unit, references, raw, retracted
     FROM warehouse_events
     WHERE {{warehouse_scope}} AND (epoch, partition, offset) NOT IN ({{unapplied:warehouse.events}})
+        AND {{remembered:warehouse.events}}
     ORDER BY site, item, source, event_id, recorded_at DESC, retracted DESC, content_hash DESC
     LIMIT 1 BY site, item, source, event_id
 )

@@ -1,5 +1,6 @@
 -- Every warehouse event (site, item, source, event_id). is_old: all statements of it arrived before the cutoff.
--- said: what counts of it; counts: it is in the figures. is_opening: an earlier run made it.
+-- said: what counts of it; counts: it is in the figures. is_opening: an earlier run made it. What was said of an event after
+-- an earlier run had dropped it is left out.
 SELECT
     site,
     item,
@@ -36,5 +37,6 @@ FROM
         (epoch, partition, offset) NOT IN ({{unapplied:warehouse.events}}) AS applied
     FROM warehouse_events
     WHERE cityHash64(site, item) % {slices:UInt32} = {slice:UInt32} AND NOT (epoch = 0 AND partition = 1)
+        AND (epoch = 0 OR sipHash64(entity, toString(source), event_id) NOT IN ({{forgotten:warehouse.events}}))
 )
 GROUP BY site, item, source, event_id

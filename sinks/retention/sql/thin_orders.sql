@@ -15,6 +15,7 @@ FROM
             order_id, toString(source) AS source, event_id, recorded_at, retracted, content_hash, epoch, partition, offset
         FROM supplier_events
         WHERE (epoch, partition, offset) NOT IN ({{unapplied:supplier.events}})
+            AND sipHash64(entity, toString(source), event_id) NOT IN ({{forgotten:supplier.events}})
             AND order_id IN
             (
                 SELECT order_id

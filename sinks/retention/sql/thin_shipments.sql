@@ -25,6 +25,7 @@ FROM
                 retracted, content_hash, epoch, partition, offset
             FROM shipment_events
             WHERE (epoch, partition, offset) NOT IN ({{unapplied:shipment.events}})
+                AND sipHash64(entity, toString(source), event_id) NOT IN ({{forgotten:shipment.events}})
                 AND shipment_id IN
                 (
                     SELECT shipment_id
