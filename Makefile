@@ -15,7 +15,7 @@ MUTANTS ?=
 AT_ONCE ?= 3
 SPREAD := -n $(AT_ONCE) --dist loadfile
 
-.PHONY: help setup demo test test-kafka test-engine test-slow lint types check chaos mutants clean dashboards docs bench
+.PHONY: help setup demo test test-kafka test-engine test-slow lint types check chaos mutants clean dashboards screenshots docs bench client
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,11 +64,17 @@ dashboards: $(READY) ## Write the generated dashboards again, and try all of the
 	@$(BIN)/quayside dashboards build
 	@$(BIN)/quayside dashboards check --demo-history
 
+screenshots: $(READY) ## Take the pictures in docs/images again (five minutes of the demo; needs a Chromium)
+	@$(BIN)/python -m tests.screenshots
+
 docs: $(READY) ## Write the generated documents again
 	@$(BIN)/python -m schemas.contracts docs
 
 bench: $(READY) ## Our worker beside its peers (Maven and Java; BENCH="--rounds 1" for options)
 	@$(BIN)/quayside bench $(BENCH)
+
+client: $(READY) ## Build the suppliers' client, a wheel of its own, into dist/
+	@$(BIN)/python -m deploy.client.build --out dist
 
 clean: ## Remove what was made, the demo's data included
 	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info $(DATA)

@@ -6,23 +6,24 @@ checked here and nowhere else: that a type is one of ours at all, and that a cor
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
-import msgspec
 from clickhouse_connect.driver.client import Client
 
+from deploy.dropped import Dropped
 from deploy.gate_client import rows
 from deploy.spool import Spooled
 from schemas.derived import DeadLetter, encode
 from schemas.event import Event
-from schemas.wire import Rejection, event_types, read, topic_of
+from schemas.wire import Rejection, read_any
 
 DOOR: Final = "publish"
 _OFFSET_BYTES: Final = 7
-_ASKED_AT_ONCE: Final = 200
-"""So that a query of the longest names stays below what the engine takes (256 KiB)."""
+_QUERY_CHARACTERS: Final = 60_000
+"""So that a query of the widest characters stays below what the engine takes (256 KiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,7 @@ class Refused:
 
     def dead_letter(self, name: str, arrived_at: int) -> Spooled:
         """The line as a dead letter, so that it is not lost. The same line again is the same letter."""
-        number = int.from_bytes(hashlib.sha256(self.line.raw).digest()[:_OFFSET_BYTES], "big")
-        letter = DeadLetter(
-            epoch=0,
-            topic=DOOR,
-            partition=0,
-            offset=number,
-            appended_at=arrived_at,
-            cause=self.rejection.cause,
-            reason=self.rejection.reason,
-            field=self.rejection.field,
-            key=b"",
-            value=self.line.raw,
-            origin=f"{name}:{self.line.number}",
-        )
-        return Spooled("dead.letters", DOOR.encode(), encode(letter))
+        return letter_of(self.line.raw, self.rejection, f"{name}:{self.line.number}", arrived_at)
 
 
 @dataclass(slots=True)
@@ -72,11 +59,16 @@ class Decision:
 
 
 class Door:
-    """Decides on lines. `store`: where earlier statements are looked up; None: only within this run."""
+    """Decides on lines. `store`: where earlier statements are looked up; None: only within this run.
 
-    def __init__(self, store: Client | None) -> None:
+    `most`: of how many events it remembers the key at the most, the newest; None: of all.
+    """
+
+    def __init__(self, store: Client | None, most: int | None = None) -> None:
         self._store = store
+        self._most = most
         self._keys: dict[tuple[str, str, str], str] = {}
+        self._dropped = Dropped(store)
 
     def decide(self, lines: Iterable[Line], arrived_at: int) -> Decision:
         """Accept or refuse each line that is not blank; `arrived_at` in ms."""
@@ -85,14 +77,14 @@ class Door:
         for line in lines:
             if not line.raw.strip():
                 continue
-            event = _event(line.raw, arrived_at)
+            event = read_any(line.raw, arrived_at)
             if isinstance(event, Rejection):
                 decision.refused.append(Refused(line, event))
             else:
                 events.append((line, event))
-        self._look_up([event for _, event in events])
+        self.look_up([event for _, event in events])
         for line, event in events:
-            moved = self._moved(event)
+            moved = self.moved(event)
             if moved is None:
                 decision.accepted.append(Spooled(event.topic, event.entity_key().encode(), line.raw))
             else:
@@ -100,8 +92,13 @@ class Door:
         decision.refused.sort(key=lambda refused: refused.line.number)
         return decision
 
-    def _moved(self, event: Event) -> Rejection | None:
-        """Refuse a correction that changes its key; the first statement's key counts."""
+    def moved(self, event: Event) -> Rejection | None:
+        """Refuse a correction that changes its key; the first statement's key counts, and is remembered.
+
+        Refuse also what retention has dropped.
+        """
+        if dropped := self._dropped.refusal(event):
+            return dropped
         known = self._keys.setdefault((event.topic, event.source, event.event_id), event.entity_key())
         if known == event.entity_key():
             return None
@@ -111,51 +108,74 @@ class Door:
             f"{event.entity_key()!r}: a correction keeps its key; retract the first one and send a new event.",
         )
 
-    def _look_up(self, events: Iterable[Event]) -> None:
-        """Remember under which key the store has these events."""
+    def knows(self, event: Event) -> bool:
+        """Whether it remembers the event's key, so that nobody needs to be asked."""
+        return (event.topic, event.source, event.event_id) in self._keys
+
+    def forget(self, events: Iterable[Event]) -> None:
+        """Take back that these were said: they were not kept."""
+        for event in events:
+            self._keys.pop((event.topic, event.source, event.event_id), None)
+
+    def trim(self) -> None:
+        """Forget the oldest of what is more than `most`."""
+        if self._most is not None and (excess := len(self._keys) - self._most) > 0:
+            for identity in list(islice(self._keys, excess)):
+                del self._keys[identity]
+
+    def look_up(self, events: Iterable[Event]) -> None:
+        """Remember under which key the store has these events. Raises Unreachable where it does not answer."""
         if self._store is None:
             return
+        asked_about = [event for event in events if not self.knows(event)]
+        self._dropped.look_up(asked_about)
         by_topic: dict[str, set[tuple[str, str]]] = {}
-        for event in events:
-            if (event.topic, event.source, event.event_id) not in self._keys:
-                by_topic.setdefault(event.topic, set()).add((event.source, event.event_id))
+        for event in asked_about:
+            by_topic.setdefault(event.topic, set()).add((event.source, event.event_id))
+        found: dict[tuple[str, str, str], str] = {}
         for topic, asked in by_topic.items():
-            named = sorted(asked)
-            for start in range(0, len(named), _ASKED_AT_ONCE):
-                some = named[start : start + _ASKED_AT_ONCE]
-                pairs = ", ".join(f"({_literal(source)}, {_literal(event_id)})" for source, event_id in some)
+            for pairs in _pieces(sorted(asked)):
                 sql = (
                     f"SELECT source, event_id, any(entity) FROM {topic.replace('.', '_')} "  # noqa: S608  # escaped
                     f"WHERE (source, event_id) IN ({pairs}) GROUP BY source, event_id"
                 )
-                for source, event_id, entity in rows(self._store, sql):
-                    self._keys[topic, source, event_id] = entity
+                found.update({(topic, source, event_id): entity for source, event_id, entity in rows(self._store, sql)})
+        self._keys.update(found)
 
 
-def _event(raw: bytes, arrived_at: int) -> Event | Rejection:
-    try:
-        said = _TYPE.decode(raw).type
-    except msgspec.ValidationError:
-        said = ""
-    except (RecursionError, UnicodeDecodeError):
-        reason = "The line is nested too deeply, or not UTF-8. Write an event as docs/events.md shows."
-        return Rejection("not_json", reason)
-    except msgspec.DecodeError as error:
-        return Rejection("not_json", f"The line is not JSON: {error}. Write one JSON object per line, in UTF-8.")
-    topic = topic_of(said)
-    if topic is None:
-        known = ", ".join(event_types())
-        what = f"type {said!r} is not known" if said else "The line is no event: it has no `type` of ours"
-        return Rejection("unknown_type", f"{what}; known are {known}.", "type")
-    return read(topic, raw, arrived_at)
+def letter_of(raw: bytes, rejection: Rejection, origin: str, arrived_at: int) -> Spooled:
+    """What was refused at a door as a dead letter; `origin`: where it came from, `arrived_at` in ms."""
+    number = int.from_bytes(hashlib.sha256(raw).digest()[:_OFFSET_BYTES], "big")
+    letter = DeadLetter(
+        epoch=0,
+        topic=DOOR,
+        partition=0,
+        offset=number,
+        appended_at=arrived_at,
+        cause=rejection.cause,
+        reason=rejection.reason,
+        field=rejection.field,
+        key=b"",
+        value=raw,
+        origin=origin,
+    )
+    return Spooled("dead.letters", DOOR.encode(), encode(letter))
+
+
+def _pieces(identities: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Lists of (source, event_id) as a query has them, none too long."""
+    piece: list[str] = []
+    size = 0
+    for source, event_id in identities:
+        pair = f"({_literal(source)}, {_literal(event_id)})"
+        if piece and size + len(pair) > _QUERY_CHARACTERS:
+            yield ", ".join(piece)
+            piece, size = [], 0
+        piece.append(pair)
+        size += len(pair) + 2
+    if piece:
+        yield ", ".join(piece)
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-class _Typed(msgspec.Struct):
-    type: str = ""
-
-
-_TYPE: Final = msgspec.json.Decoder(_Typed)

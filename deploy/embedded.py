@@ -16,12 +16,13 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from deploy.broker import Broker, free_port
 from deploy.epoch_file import last_epoch, next_epoch, note_epoch
+from deploy.gateway.listening import listen_of
 from deploy.processes import Child
 from deploy.publishing_again import accepting_topics, publish_again
 from deploy.replayed import EPOCH_ENDED, Stage, told
@@ -39,6 +40,9 @@ GATE_USER: Final = "quayside"
 WORKER_GRACE_S: Final = 3.0
 _GATE_PATIENCE_S: Final = 30.0
 _STORE_GRACE_S: Final = 4.0
+_GATEWAY_GRACE_S: Final = 8.0
+"""It answers who is there, and brings what it has accepted to the broker."""
+
 _LEFT_GRACE_S: Final = 0.5
 """Nobody needs anything any more of a life that was left."""
 
@@ -92,6 +96,8 @@ class EmbeddedStack:
         self._moving = False
         self._grafana: str | None = None
         self._board_port = 0
+        listen = listen_of(settings.gateway_listen, settings.gateway_tls_cert, settings.gateway_tls_key)
+        self._gateway: Final = replace(listen, port=listen.port or free_port())
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -103,6 +109,11 @@ class EmbeddedStack:
     def kafka(self) -> str:
         """The broker's host:port in this epoch."""
         return self._settings.kafka or (self._broker.address if self._broker else "")
+
+    @property
+    def gateway_warning(self) -> str | None:
+        """What a person should know of where the gateway listens."""
+        return self._gateway.warning
 
     @property
     def store(self) -> Child:
@@ -142,8 +153,9 @@ class EmbeddedStack:
         replaying = ["--replay"] if embedded else []
         self._launch("store", ["store", "--gate-port", str(self._gate_port), *replaying])
         self._children["worker"] = self._new_worker(self.epoch, self.kafka)
+        self._launch("gateway", ["gateway", "--listen", self._gateway.place, "--supervised"])
         self.describe()
-        self._await_gate()
+        self._await_port("127.0.0.1", self._gate_port, "store", "The store's gate")
         count = self.await_told("whole", self._whole) if embedded else 0
         if count + self.publish_spool():
             self.settle_rebuild(self.kafka, self._whole)
@@ -152,6 +164,7 @@ class EmbeddedStack:
             arguments = ["demo-feed", "--seed", str(self._demo.seed), "--pace", str(self._demo.pace)]
             self._launch("demo", arguments)
             self.describe()
+        self._await_port(self._gateway.host, self._gateway.port, "gateway", "The gateway")
         if self._board_port:
             self.start_board()
 
@@ -246,8 +259,9 @@ class EmbeddedStack:
         for child in self.children:
             if child.name != "store":
                 child.ask_to_stop()
-        if "demo" in self._children:
-            self._children["demo"].stop(WORKER_GRACE_S)
+        for source in ("demo", "gateway"):
+            if source in self._children:
+                self._children[source].stop(_GATEWAY_GRACE_S if source == "gateway" else WORKER_GRACE_S)
         self._drain()
         if self.coming is not None:
             self.leave(self.coming)
@@ -322,6 +336,7 @@ class EmbeddedStack:
             gate_password=self._password,
             ready=self._ready,
             moving=self._moving,
+            gateway=self._gateway.address(self._gateway.port),
             grafana=self._grafana,
             board=f"http://127.0.0.1:{self._board_port}" if self._board_port else None,
             data=str(self.data),
@@ -390,14 +405,16 @@ class EmbeddedStack:
                 )
         return True
 
-    def _await_gate(self) -> None:
+    def _await_port(self, host: str, port: int, name: str, what: str) -> None:
+        """Wait until a child listens."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # listening everywhere is here too
         deadline = time.monotonic() + _GATE_PATIENCE_S
         while time.monotonic() < deadline:
             self._whole()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._gate_port), 1):
+            with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
                 return
             time.sleep(_PAUSE_S)
-        raise Unreachable(f"The store's gate did not answer within {_GATE_PATIENCE_S:g} s: see logs/store.log.")
+        raise Unreachable(f"{what} did not answer within {_GATE_PATIENCE_S:g} s: see logs/{name}.log.")
 
 
 def _told_of(child: Child) -> dict[str, int]:

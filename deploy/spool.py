@@ -55,6 +55,11 @@ class SpoolWriter:
                 f"The spool {directory} cannot be written: {error.strerror}. Choose another --data."
             ) from None
 
+    @property
+    def size(self) -> int:
+        """How many bytes its present file has; 0 where it has none."""
+        return self._size if self._file is not None else 0
+
     def append(self, records: Sequence[Spooled]) -> None:
         """Write the records and sync them to disk; when this returns they are accepted."""
         if not records:
@@ -71,6 +76,7 @@ class SpoolWriter:
                 view = view[os.write(self._file, view) :]
             os.fsync(self._file)
         except OSError as error:
+            self._cut_off()
             raise Unreachable(
                 f"The spool {self._directory} cannot be written ({error.strerror}): nothing of this batch was "
                 "accepted; make room and publish again."
@@ -85,6 +91,14 @@ class SpoolWriter:
                 with contextlib.suppress(FileNotFoundError):  # the history had it already
                     mark_published(self._path)
             self._file = self._path = None
+
+    def _cut_off(self) -> None:
+        """Take half a frame away again: what came behind it could not be read."""
+        if self._file is not None:
+            try:
+                os.ftruncate(self._file, self._size)
+            except OSError:
+                self.close(published=False)
 
     def _open(self) -> None:
         self.close()

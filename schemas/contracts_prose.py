@@ -116,6 +116,9 @@ IDENTIFIER_FINDINGS: Final[dict[Finding, str]] = {
     "sscc_form": "`references.sscc` has not 18 digits.",
     "sscc_check_digit": "The check digit of `references.sscc` is wrong.",
     "container_check_digit": "`references.container` has the form of ISO 6346 but another check digit.",
+    "gln_check_digit": "An adapter read a GLN with a wrong check digit (attribute `finding.gln_check_digit`).",
+    "gln_form": "An adapter read a place that is no GLN (attribute `finding.gln_form`).",
+    "zone_contradicted": "An adapter read two UTC offsets that differ (attribute `finding.zone_contradicted`).",
 }
 """Findings of single events: stored with the event."""
 

@@ -11,8 +11,23 @@ from typing import Any, Final, Literal
 
 from schemas.event import Event
 
-Finding = Literal["gtin_check_digit", "sscc_form", "sscc_check_digit", "container_check_digit"]
+Finding = Literal[
+    "gtin_check_digit",
+    "sscc_form",
+    "sscc_check_digit",
+    "container_check_digit",
+    "gln_check_digit",
+    "gln_form",
+    "zone_contradicted",
+]
 """What can be wrong with an identifier. The names are stable: they are stored with the event."""
+
+TOLD: Final[tuple[tuple[Finding, str], ...]] = (
+    ("gln_check_digit", "finding.gln_check_digit"),
+    ("gln_form", "finding.gln_form"),
+    ("zone_contradicted", "finding.zone_contradicted"),
+)
+"""What an adapter found in the original that our event cannot show any more, and the attribute that tells so."""
 
 GTIN_LENGTHS: Final = (8, 12, 13, 14)
 GLN_LENGTH: Final = 13
@@ -56,8 +71,8 @@ def findings(event: Event) -> tuple[Finding, ...]:
     """What is wrong with the identifiers of an event, where they claim to be standard; mostly nothing.
 
     An item claims to be a GTIN when it is all digits, `references.sscc` claims to be an SSCC, and
-    `references.container` a container number when it has four letters and seven digits. Each finding is
-    named once, in the order of `Finding`.
+    `references.container` a container number when it has four letters and seven digits. What an adapter found stands
+    in an attribute (`TOLD`). Each finding is named once, in the order of `Finding`.
     """
     kind = type(event)
     has_item, has_lines = _SAYS.get(kind) or _says(kind, event)
@@ -73,6 +88,9 @@ def findings(event: Event) -> tuple[Finding, ...]:
         found.append(bad)
     if container is not None and _bad_container(container):
         found.append("container_check_digit")
+    attributes = event.attributes
+    if attributes:
+        found += [finding for finding, attribute in TOLD if attribute in attributes]
     return tuple(found)
 
 

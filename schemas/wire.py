@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -20,6 +21,7 @@ from schemas.structs import StructReader
 from schemas.supplier import SupplierEvent
 from schemas.times import DAY_MS, rfc3339
 from schemas.warehouse import WarehouseEvent
+from schemas.wording import instead
 
 MAX_RECORD_BYTES: Final = 900_000
 """Larger records are refused; brokers take 1 MB with default settings."""
@@ -74,6 +76,29 @@ def read(topic: str, raw: bytes | None, appended_at: int) -> Event | Rejection:
     if event.recorded_ms <= latest and event.occurred_ms <= latest:
         return event
     return _too_early(event, latest) or event
+
+
+def read_any(raw: bytes, arrived_at: int) -> Event | Rejection:
+    """The event that some bytes are, whatever its topic, or why they are none; `arrived_at` in ms.
+
+    For doors, where nothing but the event's `type` says which topic it belongs to.
+    """
+    try:
+        said = _TYPE.decode(raw).type
+    except msgspec.ValidationError:
+        said = ""
+    except (RecursionError, UnicodeDecodeError):
+        reason = "The line is nested too deeply, or not UTF-8. Write an event as docs/events.md shows."
+        return Rejection("not_json", reason)
+    except msgspec.DecodeError as error:
+        return Rejection("not_json", f"The line is not JSON: {error}. Write one JSON object per line, in UTF-8.")
+    topic = topic_of(said)
+    if topic is not None:
+        return read(topic, raw, arrived_at)
+    if len(said) > _SHOWN:
+        said = said[:_SHOWN] + "..."
+    what = f"type {said!r} is not known" if said else "The line is no event: it has no `type` of ours"
+    return Rejection("unknown_type", f"{what}; {instead(said, event_types())}", "type")
 
 
 def judge(topic: str, raw: bytes) -> Event | Rejection:
@@ -184,6 +209,13 @@ def _sentence(problem: ErrorDetails, more: int) -> str:
 
 
 _SHOWN: Final = 80
+
+
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+_TYPE: Final = msgspec.json.Decoder(_Typed)
 _BY_TOPIC: Final[dict[str, TypeAdapter[Any]]] = {
     "supplier.events": TypeAdapter(SupplierEvent),
     "shipment.events": TypeAdapter(ShipmentEvent),

@@ -16,6 +16,7 @@ from deploy.command import (
     dashboards,
     dlq,
     exceptions,
+    gateway,
     late,
     migrate,
     operate,
@@ -23,7 +24,9 @@ from deploy.command import (
     publish,
     query,
     rebuild,
+    reference,
     retention,
+    tokens,
     topics,
 )
 from schemas.errors import QuaysideError
@@ -69,7 +72,10 @@ processes.register(app)
 bench.register(app)
 audit.register(app)
 rebuild.register(app)
+reference.register(app)
 retention.register(app)
+tokens.register(app)
+gateway.register(app)
 
 
 def run() -> None:

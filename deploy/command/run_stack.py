@@ -135,6 +135,8 @@ def _run(
         stack.describe(ready=True, grafana=address)
         screen.say(f"ready in {time.monotonic() - began:.1f} s")
         _announce(screen, stack.stack_file(), address)
+        if stack.gateway_warning:
+            screen.say(stack.gateway_warning)
         if screen.console.is_terminal and not as_json:
             _show(supervisor, screen, until, address)
         else:
@@ -202,6 +204,7 @@ def _is_ready(client: Client, demo: Demo | None) -> bool:
 def _announce(screen: _Screen, stack: StackFile, address: str | None) -> None:
     screen.say(f"store   {stack.gate}  (user {stack.gate_user}, password in {_password_place()})")
     screen.say(f"kafka   {stack.kafka}")
+    screen.say(f"gateway {stack.gateway}  (tokens: `quayside tokens create`; {stack.gateway}/docs to try it)")
     screen.say(f"grafana {address}" if address else f"board   {stack.board}  (grafana is not on PATH)")
 
 
@@ -213,6 +216,8 @@ def _print_addresses(stack: StackFile) -> None:
     print(f"ready: process {stack.pid}, epoch {stack.epoch}")
     print(f"store  {stack.gate}")
     print(f"kafka  {stack.kafka}")
+    if stack.gateway:
+        print(f"gateway {stack.gateway}")
     if stack.grafana:
         print(f"grafana {stack.grafana}")
     if stack.board:

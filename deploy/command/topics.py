@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics, name="topics")
     contracts = typer.Typer(help="The contract of events, for other systems.", no_args_is_help=True)
     contracts.command("export")(export)
+    contracts.command("check")(check_contracts)
     app.add_typer(contracts, name="contracts")
     app.command("doctor")(doctor)
 
@@ -74,18 +75,63 @@ def export(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Write JSON Schema per event type, and AsyncAPI 3 of all topics.
+    """Write JSON Schema per event type, AsyncAPI 3 of all topics, and OpenAPI 3.1 of the gateway.
 
     \b
     Example: quayside contracts export contracts/
     """
-    from schemas.contracts import export_contracts
-
-    written = export_contracts(directory)
+    written = export_all(directory)
     if as_json:
         print_json({"directory": str(directory), "files": written})
     else:
         print(f"wrote {len(written)} files to {directory}")
+
+
+def export_all(directory: Path) -> list[str]:
+    """Write the whole contract, the gateway's part included; the files written, relative to the directory, sorted."""
+    from deploy.gateway.exporting import export_openapi
+    from schemas.contracts import export_contracts
+
+    return sorted([*export_contracts(directory), export_openapi(directory)])
+
+
+def check_contracts(
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="A directory of `contracts export`, a schema, or `current`.")
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, of what is to replace it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what breaks between two contracts; exit code 1 if something does, or may, without a new major version.
+
+    Publishers break where an event that was valid can be refused; readers, where a record can come that the old
+    contract rules out. What cannot be decided is told as unknown and counts as breaking. `current` is the contract of
+    this version of Quayside. docs/contract.md has the rules.
+
+    JSON: breaking, compatible, unknown (numbers of changes), changes (verdict, file, path, what), old_version,
+    new_version, version_ok.
+
+    \b
+    Example: quayside contracts check docs/contract/1.0 current
+    """
+    from dataclasses import asdict
+
+    from schemas.contracts_compare import compare, load_contract
+
+    found = compare(load_contract(old, export_all), load_contract(new, export_all))
+    if as_json:
+        told = {verdict: found.count(verdict) for verdict in ("breaking", "compatible", "unknown")}
+        changes = [asdict(change) for change in found.changes]
+        versions = {"old_version": found.old_version, "new_version": found.new_version}
+        print_json({**told, "changes": changes, **versions, "version_ok": found.version_ok})
+    else:
+        for change in found.changes:
+            print(f"{change.verdict:10}  {change.file}  {change.path}  {change.what}")
+        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in ("breaking", "unknown", "compatible"))
+        verdict = "may be published" if found.version_ok else "needs a new major version"
+        print(f"{found.old_version or '?'} to {found.new_version or '?'}: {counts}; the new contract {verdict}")
+    sys.exit(0 if found.version_ok else 1)
 
 
 def doctor(*, data: Data = None, as_json: AsJson = False) -> None:

@@ -8,6 +8,7 @@ import socket
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
+from deploy.gate_client import gate_client
+from deploy.reference_loading import listed
+from deploy.stackfile import require_running
+from schemas.mapping.reference import KINDS
 from schemas.topics import TOPICS
 from streams.administration import create_topics
 from tests.brokers import running_tansu
 from tests.e2e.recent import correction, movement
-from tests.e2e.stack import Finished, Stack, await_, new_stack, quayside
+from tests.e2e.stack import ROOT, Finished, Stack, await_, new_stack, quayside
 from tests.schemas.scms_files import SAMPLE
 from tests.streams.told import Told
 
@@ -200,6 +205,40 @@ def test_a_file_that_cannot_be_read_is_named(plain: Stack, files: Path, command:
 
 def test_refused_files_leave_no_dead_letters(plain: Stack, files: Path) -> None:
     assert plain.row(f"SELECT count() FROM dead_letters WHERE startsWith(origin, '{files}')") == [0]
+
+
+# Files of somebody else's shape, and what is known of places and goods.
+
+
+def test_files_are_published_by_a_mapping_and_reference_data_is_loaded_both_twice_with_one_effect(plain: Stack) -> None:
+    examples = ROOT / "docs/examples"
+    file, mapping = examples / "purchase-orders.csv", examples / "purchase-orders.map.yaml"
+    for options in (["--no-wait"], []):
+        told = plain.run("publish", file, "--map", mapping, "--json", *options)
+        assert told.code == 1, told
+        outcome = told.last_json()
+        assert (outcome["accepted"], outcome["refused"], outcome["late"]) == (3, 1, 0)
+        assert told.err.startswith(f"{file}:8: quantity: ")
+    sql = "SELECT event_id, uniqExact(raw) FROM supplier_events WHERE source = 'erp-berlin' GROUP BY 1 ORDER BY 1"
+    assert plain.query(sql) == [[f"order/450000{number}", 1] for number in (1, 2, 3)]
+    sql = "SELECT order_id, count() FROM order_lines_now WHERE order_id LIKE '450000_' GROUP BY 1 ORDER BY 1"
+    assert plain.query(sql) == [["4500001", 2], ["4500002", 1]]
+    sql = f"SELECT cause, value FROM dead_letters WHERE startsWith(origin, '{file}:')"
+    assert plain.query(sql) == [["unmapped", file.read_text().splitlines()[7]]]
+
+    changes = []
+    for _ in range(2):
+        told = plain.run("reference load", examples / "reference.yaml", "--json")
+        told.done()
+        changes.append(told.last_json()["changed"])
+    assert changes == [6, 0]
+    with closing(gate_client(require_running(plain.data))) as store:
+        described = {kind: listed(store, kind) for kind in KINDS}
+    (site,) = [site for site in described["site"] if site["site"] == "BER-DC"]
+    assert (site["time_zone"], site["capacity_per_day"], site["country"]) == ("Europe/Berlin", "4000", "DE")
+    assert {"lane": "NLRTM>BER-DC", "transit_promise": 36.0} in described["lane"]
+    assert {item["item"]: item["reorder_point"] for item in described["item"]}["erp-berlin:4712"] == "25.5"
+    assert {source["source"]: source["expected_cadence"] for source in described["source"]}["erp-berlin"] == 24.0
 
 
 # Queries and wrong usage.

@@ -1,0 +1,7 @@
+"""`python -m quayside_client`."""
+
+import sys
+
+from deploy.client.command import run
+
+sys.exit(run())

@@ -1,0 +1,1 @@
+"""The gateway: where suppliers, warehouses and carriers send events over HTTP, and are told what became of them."""
