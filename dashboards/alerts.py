@@ -67,11 +67,14 @@ def _rule(rule: Rule, told: Thresholds) -> Json:
         "title": rule.title,
         "condition": "B",
         "data": [_query("A", told.fill(load(rule.query).sql)), _threshold("B", "A", rule.above(told))],
-        # Where every lane has its row, or there are rows only of what is wrong, no rows is good news; the silence of
-        # the pipeline itself is a rule of its own, and a store that does not answer is an error, not silence.
+        # Where every lane has its row, or there are rows only of what is wrong, no rows is good news. The silence of
+        # the pipeline itself, and a store that does not answer, are a rule of its own: the others stay as they were
+        # meanwhile (KeepLast, from Grafana 10.4.1 on), or each restart would page eleven times.
         "noDataState": rule.no_data,
-        "execErrState": "Alerting" if rule.no_data == "Alerting" else "Error",
+        "execErrState": "Alerting" if rule.no_data == "Alerting" else "KeepLast",
         "for": f"{rule.pending(told)}s",
+        # From Grafana 12 on; earlier ones do not know the key and leave it.
+        "keep_firing_for": f"{told.evaluation.keep_s}s",
         "labels": {
             "product": PRODUCT,
             "severity": rule.severity,

@@ -209,8 +209,9 @@ def _rule(rule: Json, where: str, panels: Collection[tuple[str, str]]) -> Iterat
 
 def _rule_words(rule: Json, where: str) -> Iterator[Finding]:
     notes = rule.get("annotations", {})
-    if not _DURATION.fullmatch(str(rule.get("for"))):
-        yield Finding(where, "its for must be a duration in seconds, such as 0s")
+    for key in ("for", "keep_firing_for"):
+        if not _DURATION.fullmatch(str(rule.get(key, "0s"))):
+            yield Finding(where, f"its {key} must be a duration in seconds, such as 0s")
     if any("$" in str(text) for text in (rule.get("title"), *rule.get("labels", {}).values())):
         yield Finding(where, "a dollar sign in a title or label is expanded from the environment: write none")
     if any("${" in str(text) for text in notes.values()):

@@ -21,6 +21,9 @@ FOLDERS: Final[Mapping[str, str]] = {FOLDER_TITLE: FOLDER_UID, ENGINE_FOLDER_TIT
 TAG: Final = "quayside"
 """On every dashboard of ours: the links between them go by it, and `push` knows ours by it."""
 
+UID_PREFIX: Final = "quayside-"
+"""The uids of all our dashboards and alert rules begin with it."""
+
 PRODUCT: Final = "quayside"
 """The label `product` of every alert of ours: policies route by it, and `push` knows our rules by it."""
 

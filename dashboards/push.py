@@ -5,6 +5,7 @@ asks for that by plain calls through the same client. Pushing twice changes noth
 ours (another data source of the same name, a dashboard under our uid without our tag) is left alone and reported.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,9 +15,9 @@ from grafana_api.grafana_face import GrafanaFace
 
 from dashboards import build
 from dashboards.alerts import AlertSettings
-from dashboards.changes import NOT_FOUND, Change
+from dashboards.changes import NOT_FOUND, Change, stale
 from dashboards.contacts import Receivers
-from dashboards.names import DATASOURCE_NAME, DATASOURCE_UID, FOLDERS, TAG
+from dashboards.names import DATASOURCE_NAME, DATASOURCE_UID, FOLDERS, TAG, UID_PREFIX
 from dashboards.panels import Json
 from dashboards.provisioning import GateAddress, data_source
 from dashboards.push_alerts import push_alerts
@@ -44,12 +45,17 @@ def push(
     receivers: Receivers | None = None,
     *,
     dry_run: bool = False,
+    prune: bool = False,
 ) -> tuple[Change, ...]:
     """Brings a Grafana up to date and tells, thing by thing, what changed.
 
     `gate` is the store as that Grafana reaches it. The data source is always written, since Grafana never
     tells the password it has; it counts as unchanged where nothing else differs. `receivers`: where alerts are sent;
     without any no contact point is made. The policy tree belongs to that Grafana's people and is never written.
+
+    What an earlier version of ours brought and this one has not is told as stale, and deleted with `prune`: dashboards
+    and alert rules with a uid, a tag (label) and a folder of ours that no file provisions. All three, since a copy that
+    somebody made of a dashboard keeps its tag.
 
     Raises:
         Unreachable: Grafana does not answer.
@@ -63,7 +69,8 @@ def push(
         changes = [_data_source(client, gate, dry_run)]
         changes += [_folder(client, title, uid, dry_run) for title, uid in FOLDERS.items()]
         changes += [_dashboard(client, one, FOLDERS[title], dry_run) for title, all_ in wanted.items() for one in all_]
-        changes += push_alerts(client, settings, receivers or Receivers(), dry_run=dry_run)
+        changes += _stale(client, {one["uid"] for all_ in wanted.values() for one in all_}, dry_run, prune)
+        changes += push_alerts(client, settings, receivers or Receivers(), dry_run=dry_run, prune=prune)
     except GrafanaException as error:
         raise _refused(error, grafana) from error
     except OSError as error:  # requests' own errors are OSErrors
@@ -138,6 +145,22 @@ def _dashboard(client: GrafanaFace, board: Json, folder: str, dry_run: bool) -> 
             {"dashboard": board, "folderUid": folder, "overwrite": True, "message": _MESSAGE}
         )
     return Change("dashboard", title, "created" if existing is None else "updated")
+
+
+def _stale(client: GrafanaFace, wanted: Collection[str], dry_run: bool, prune: bool) -> list[Change]:
+    """The dashboards of earlier versions."""
+    changes = []
+    for found in client.search.search_dashboards(tag=TAG, type_="dash-db"):
+        uid = str(found.get("uid"))
+        if not uid.startswith(UID_PREFIX) or uid in wanted or found.get("folderUid") not in FOLDERS.values():
+            continue
+        there = _found(client.dashboard.get_dashboard, uid)
+        if there is None or there["meta"].get("provisioned") or TAG not in there["dashboard"].get("tags", []):
+            continue
+        if prune and not dry_run:
+            client.dashboard.delete_dashboard(uid)
+        changes.append(Change("dashboard", str(found.get("title")), *stale(uid, prune=prune)))
+    return changes
 
 
 def _found(ask: Any, uid: str) -> Json | None:

@@ -6,20 +6,21 @@ and silence them there; the next push brings back what they changed. A group is 
 it that are not ours as they are. The policy tree is not touched. Never run against a Grafana by us yet.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from grafana_api.grafana_api import GrafanaClientError
 from grafana_api.grafana_face import GrafanaFace
 
 from dashboards.alerts import AlertSettings, rule_groups
-from dashboards.changes import NOT_FOUND, Action, Change
+from dashboards.changes import NOT_FOUND, Action, Change, stale
 from dashboards.contacts import CONTACT_POINT, QUIET, TEMPLATES, Receivers, contact_points_of_api, quiet, templates
-from dashboards.names import FOLDER_TITLE, FOLDER_UID, PRODUCT
+from dashboards.names import FOLDER_TITLE, FOLDER_UID, PRODUCT, UID_PREFIX
 from dashboards.panels import Json
 
 _API: Final = "/v1/provisioning"
-_OURS: Final = "quayside-"
+_KEEP: Final = "keep_firing_for"
 _FILES: Final = "it is provisioned from files"
 _HEADERS: Final = {"X-Disable-Provenance": "true"}
 _COMPARED: Final = (
@@ -35,10 +36,17 @@ _COMPARED: Final = (
 )
 
 
-def push_alerts(client: GrafanaFace, settings: AlertSettings, receivers: Receivers, *, dry_run: bool) -> list[Change]:
-    """Brings rules, templates, quiet hours and contact points up to date; what was done to each."""
+def push_alerts(
+    client: GrafanaFace, settings: AlertSettings, receivers: Receivers, *, dry_run: bool, prune: bool = False
+) -> list[Change]:
+    """Brings rules, templates, quiet hours and contact points up to date; what was done to each.
+
+    Rules of ours that no present build has are told as stale, and deleted with `prune`.
+    """
     api = _Api(client, dry_run=dry_run)
-    changes = [_rules(api, group) for group in rule_groups(settings)["groups"]]
+    groups = rule_groups(settings)["groups"]
+    changes = [_rules(api, group) for group in groups]
+    changes += _stale(api, {rule["uid"] for group in groups for rule in group["rules"]}, prune=prune)
     changes.append(_templates(api))
     changes.append(_quiet(api, quiet(settings.thresholds)))
     return changes + [_contact_point(api, point) for point in contact_points_of_api(receivers)]
@@ -65,6 +73,12 @@ class _Api:
         if not self._dry_run:
             self._calls.POST(_API + path, json=body, headers=_HEADERS)
 
+    def delete(self, path: str) -> None:
+        """Take something away."""
+        if not self._dry_run:
+            with contextlib.suppress(ValueError):  # Grafana answers 204, in which grafana-api looks for JSON
+                self._calls.DELETE(_API + path, headers=_HEADERS)
+
     def put(self, path: str, body: Json) -> None:
         """Replace something."""
         if not self._dry_run:
@@ -81,14 +95,29 @@ def _rules(api: _Api, group: Json) -> Change:
         if objection:
             return Change("alert rules", name, "left alone", objection)
     wanted = [rule | {"orgID": 1, "folderUID": FOLDER_UID, "ruleGroup": name} for rule in group["rules"]]
-    theirs = [rule for rule in known if not str(rule.get("uid", "")).startswith(_OURS)]
-    ours = [rule for rule in known if rule not in theirs]
-    note = f"{len(wanted)} rules" + (f", and {len(theirs)} of others as they were" if theirs else "")
-    same = _holds([_content(one) for one in ours], [_content(one) for one in wanted])
+    uids = {rule["uid"] for rule in wanted}
+    theirs = [rule for rule in known if rule.get("uid") not in uids]
+    ours = [rule for rule in known if rule.get("uid") in uids]
+    note = f"{len(wanted)} rules" + (f", and {len(theirs)} others as they were" if theirs else "")
+    same = _holds([_content(one) for one in ours], _comparable(wanted, ours))
     if there.get("interval") == seconds and same:
         return Change("alert rules", name, "unchanged", note)
     api.put(path, {"title": name, "folderUid": FOLDER_UID, "interval": seconds, "rules": [*wanted, *theirs]})
     return Change("alert rules", name, "updated" if known else "created", note)
+
+
+def _stale(api: _Api, wanted: Collection[str], *, prune: bool) -> list[Change]:
+    """The rules of earlier versions: ours by uid, label and folder, and of no file."""
+    changes = []
+    for rule in api.get("/alert-rules") or []:
+        uid = str(rule.get("uid"))
+        ours = (rule.get("labels") or {}).get("product") == PRODUCT and rule.get("folderUID") == FOLDER_UID
+        if not uid.startswith(UID_PREFIX) or uid in wanted or not ours or rule.get("provenance") == "file":
+            continue
+        if prune:
+            api.delete(f"/alert-rules/{uid}")
+        changes.append(Change("alert rule", str(rule.get("title")), *stale(uid, prune=prune)))
+    return changes
 
 
 def _objection(api: _Api, uid: str) -> str:
@@ -157,7 +186,19 @@ def _is_of_files(there: Json | None) -> bool:
 def _content(rule: Json) -> Json:
     """What of a rule is ours to say; a duration as Grafana writes it."""
     found = {key: rule.get(key) for key in _COMPARED}
-    return found | {"for": _seconds(str(rule.get("for", "0s")))}
+    found["for"] = _seconds(str(rule.get("for", "0s")))
+    if _KEEP in rule:
+        found[_KEEP] = _seconds(str(rule[_KEEP]))
+    return found
+
+
+def _comparable(wanted: Sequence[Json], there: Sequence[Json]) -> list[Json]:
+    """What is wanted, as far as this Grafana knows it: before 12 nothing goes on firing."""
+    told = [_content(one) for one in wanted]
+    if not any(_KEEP in one for one in there):
+        for one in told:
+            one.pop(_KEEP, None)
+    return told
 
 
 def _seconds(duration: str) -> int:

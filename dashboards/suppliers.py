@@ -193,12 +193,85 @@ _DATA: Final = (
     ),
 )
 
+_SCORE: Final = good_from(90, 70)
+
+
+def _lost(part: str, title: str, width: int) -> Column:
+    """The points that a part of the score cost."""
+    thresholds = ((None, "text"), (1, "yellow"), (10, "red"))
+    return Column(f"lost_{part}", title, decimals=1, width=width, thresholds=thresholds)
+
+
+_QUALITY: Final = (
+    Table(
+        id=13,
+        title="Data quality: score by source",
+        description="What each source said in 7 UTC days, today included, from 0 to 100, the worst first, and the "
+        "points that each part cost: so a low score says what to mend. Nothing under a part: not known. No score: "
+        "nothing came. Worked out every 5 minutes. Does not follow suppliers.",
+        box=Box(0, 31, 24, 10),
+        query="quality_by_source",
+        empty="no source has ever sent anything",
+        columns=(
+            Column("source", "Source", link=OPEN_SOURCE),
+            Column("score_7d", "Score", decimals=0, width=75, thresholds=_SCORE),
+            Column("score_30d", "30 days", decimals=0, width=85, thresholds=_SCORE),
+            Column("events_7d", "Events", width=85),
+            _lost("rejects", "Rejected", 95),
+            _lost("too_late", "Too late", 90),
+            _lost("findings", "Findings", 95),
+            _lost("told_late", "Told late", 95),
+            _lost("missing", "Milestones missing", 150),
+            _lost("clock_ahead", "Clock ahead", 110),
+            _lost("zone_assumed", "Zone assumed", 120),
+            _lost("restated", "Restated", 95),
+            _lost("retractions", "Withdrawn", 100),
+            _lost("repeats", "Repeated", 95),
+            Column("delay_p95_s", "Told after, p95", unit="s", decimals=0, width=120),
+        ),
+    ),
+    TimeSeries(
+        id=14,
+        title="Data quality: score by day",
+        description="The same score of each UTC day of arrival, without missing milestones, which belong to no day. A "
+        "fall on one day is a change at the source: ask what it changed.",
+        box=Box(0, 41, 15, 9),
+        query="quality_daily",
+        unit="none",
+        decimals=0,
+        thresholds=_SCORE,
+        empty="nothing came in this time range, or it is not worked out yet (every 5 minutes)",
+        label="source",
+        least_interval="1d",
+        top=100,
+        points=True,
+    ),
+    Text(
+        id=15,
+        title="How the score comes about",
+        description="The weights behind the score.",
+        box=Box(15, 41, 9, 9),
+        content="100 less what the parts cost; never under 0.\n\n| part | share of | costs at most | reached at |\n"
+        "| --- | --- | --- | --- |\n"
+        "| rejected | all that came | 100 | 20 % |\n"
+        "| too late to be applied | events | 50 | 20 % |\n"
+        "| findings (check digits) | events | 15 | 10 % |\n"
+        "| told more than 24 h later | what happened | 15 | 50 % |\n"
+        "| milestones nobody reported | milestones reached | 15 | 30 % |\n"
+        "| clock over 5 min ahead | events | 10 | 10 % |\n"
+        "| zone assumed | events | 4 | 50 % |\n"
+        "| restated | events told of | 3 | 25 % |\n"
+        "| withdrawn | events told of | 2 | 25 % |\n"
+        "| repeated | events | 1 | 50 % |",
+    ),
+)
+
 SUPPLIERS: Final = Dashboard(
     uid=SUPPLIERS_UID,
     file="suppliers",
     title="Suppliers",
     description="Who keeps promises, what was not as ordered, and whose data can be relied on?",
-    panels=(*_FIGURES, *_PROMISES, *_DATA),
+    panels=(*_FIGURES, *_PROMISES, *_DATA, *_QUALITY),
     variables=variables(SUPPLIER, SOURCE),
     since="now-30d",
     refresh="1m",

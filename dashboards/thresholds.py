@@ -101,11 +101,12 @@ class NotFresh(_Settings):
 
 
 class Evaluation(_Settings):
-    """How often the rules are evaluated: multiples of 10 s, as Grafana wants it."""
+    """How often the rules are evaluated, and for how long an alert goes on that is over: multiples of 10 s."""
 
     late_s: Seconds
     tickets_s: Seconds
     data_s: Seconds
+    keep_s: Seconds
 
     @field_validator("late_s", "tickets_s", "data_s")
     @classmethod

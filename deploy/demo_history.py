@@ -85,6 +85,7 @@ def fill(store: EmbeddedStore, emissions: Iterable[Emission]) -> None:
             batch.add(rows_of(record, home, findings), record)
         writer.write(batch)
     epochs.end(store.writer, _EPOCH)
+    store.writer.command("TRUNCATE TABLE backlog_read")  # it was no backlog that waited in a broker
     _refresh(store)
 
 

@@ -24,11 +24,15 @@ class Panel(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page: how many panels failed, and all of them by title."""
+    """A page: how many panels failed, and all of them by title.
+
+    `titles`: of all panels, in the order of the page. Of two that are the same the last one is in `panels`.
+    """
 
     failed: int
     panels: dict[str, Panel]
     links: tuple[str, ...]
+    titles: tuple[str, ...]
 
 
 def opened(url: str, folder: Path, *, width: int = 1366, height: int = 2600) -> Page:
@@ -38,7 +42,9 @@ def opened(url: str, folder: Path, *, width: int = 1366, height: int = 2600) -> 
     )
     reader = _Reader()
     reader.feed(dom.stdout.decode())
-    return Page(reader.failed, {panel.title: panel for panel in reader.panels()}, tuple(reader.links))
+    panels = reader.panels()
+    titles = tuple(panel.title for panel in panels)
+    return Page(reader.failed, {panel.title: panel for panel in panels}, tuple(reader.links), titles)
 
 
 def screenshot(url: str, folder: Path, file: Path, *, width: int = 1366, height: int = 768) -> None:

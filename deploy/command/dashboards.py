@@ -133,12 +133,16 @@ def push(
     thresholds: ThresholdsFile = None,
     email: Emails = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, change nothing.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete dashboards and rules of ours that this version does not have.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Install or update data source, folders, dashboards and alerting in a running Grafana, through its API.
 
     With QUAYSIDE_WEBHOOK or --email a contact point is made too; which alerts go to it is for your policy tree to
-    say, which is never touched. JSON keys: changes (kind, name, action, note), dry_run.
+    say, which is never touched. Dashboards and rules of ours that this version does not have any more are told as
+    stale; --prune deletes them, and nothing that is not ours. JSON keys: changes (kind, name, action, note), dry_run.
 
     \b
     Example: quayside dashboards push http://admin:admin@127.0.0.1:3000 --dry-run
@@ -157,13 +161,14 @@ def push(
         _settings(thresholds),
         Receivers(settings.webhook, tuple(email or ())),
         dry_run=dry_run,
+        prune=prune,
     )
     if as_json:
         print_json({"changes": [asdict(change) for change in changes], "dry_run": dry_run})
         return
     for change in changes:
         print(f"{change.kind:13} {change.name:28} {change.action:10} {change.note}".rstrip())
-    touched = sum(change.action in {"created", "updated"} for change in changes)
+    touched = sum(change.action in {"created", "updated", "deleted"} for change in changes)
     print(f"{touched} of {len(changes)} {'would change' if dry_run else 'changed'}")
 
 

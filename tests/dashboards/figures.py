@@ -48,12 +48,17 @@ class Figures:
     lanes: set[str] = field(default_factory=set)
     on_hand: dict[tuple[str, str], int] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
-    transits: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    """By lane: (when it ended, how long it took)."""
+    leads: dict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """By (measure, route): (when it ended, how long it took), of those that a day has a mean of."""
     arrived: dict[str, list[tuple[int, bool]]] = field(default_factory=lambda: defaultdict(list))
     """By topic: (when, whether it could be read)."""
     heard: dict[str, int] = field(default_factory=dict)
     cadence: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def transits(self) -> dict[str, list[tuple[int, int]]]:
+        """The same of transits, by lane."""
+        return {route: told for (measure, route), told in self.leads.items() if measure == "transit"}
 
     def late(self, now: int, since: int = 0) -> Counter[str]:
         """Late shipments by lane, of those whose promise was broken at `since` or later."""
@@ -110,9 +115,9 @@ class Figures:
         ]
         return sum(line.came is not None and line.came <= (line.due or 0) for line in judged) / len(judged)
 
-    def shifted_lanes(self, now: int) -> set[str]:
-        """Lanes whose last day breaks Nelson's rule 1 or 2 on an XmR chart of the days' mean logarithms."""
-        return {lane for lane, told in self.transits.items() if _is_shifted(told, now)}
+    def shifted(self, now: int) -> Counter[str]:
+        """Routes by measure whose last day breaks Nelson's rule 1 or 2 on an XmR chart of the days' mean logarithms."""
+        return Counter(measure for (measure, _), told in self.leads.items() if _is_shifted(told, now))
 
 
 def rank(q: float, n: int) -> int:
@@ -141,6 +146,7 @@ def figures(emissions: Iterable[Emission]) -> Figures:
     for key, events in said["warehouse.events"].items():
         site, _, item = key.partition("|")
         found.on_hand[site, item] = oracle._on_hand(events)
+        found.leads["dock_to_stock", site] += _put_away(events)
     _ship(said["shipment.events"], found)
     _order(said, found)
     return found
@@ -155,8 +161,8 @@ def _ship(said: Mapping[str, Sequence[Any]], found: Figures) -> None:
         found.lanes.add(lane)
         for route, took in shipment.lead_times():
             measure, _, of = route.partition("|")
-            if measure == "transit" and took >= 0:
-                found.transits[of].append((shipment._delivered_at() or 0, took))
+            if measure in {"transit", "carrier_transit"} and took >= 0:
+                found.leads[measure, of].append((shipment._delivered_at() or 0, took))
         if shipment.outcome().status in _ENDS:
             continue
         promise = [event for event in shipment.said if event.promised_at is not None][-1:]
@@ -191,12 +197,33 @@ def _order(said: Mapping[str, Mapping[str, Sequence[Any]]], found: Figures) -> N
                 brought[goods.order_id].append(goods)
     for order_id in said["supplier.events"].keys() | brought.keys():
         order = oracle._Order(said["supplier.events"].get(order_id, []), brought.get(order_id, []))
+        for outcome, lead in order.outcomes().values():
+            if lead is not None and lead[1] >= 0:
+                measure, _, route = lead[0].partition("|")
+                found.leads[measure, route].append((outcome.delivered_at or 0, lead[1]))
         cancelled = _cancelled(said["supplier.events"].get(order_id, []), set(order._lines))
         for line_id, line in order._lines.items():
             came = [one for one in order._brought if one.line_id == line_id and one.unit == line.unit]
             promises = [one.due_at for one in came if one.due_at is not None]
             due = line.due_at if line.due_at is not None or not promises else promises[0]
             found.lines.append(Line(due, order._complete(line, came), line_id in cancelled))
+
+
+def _put_away(events: Iterable[Any]) -> Iterable[tuple[int, int]]:
+    """Of each receipt that was put away in full: when its last goods were, and how long after its first goods came."""
+    receipts: dict[str, list[Any]] = defaultdict(list)
+    for move in events:
+        receipt = move.references.shipment_id or getattr(move, "lot", None)
+        if receipt and move.type in {"received", "put_away"}:
+            receipts[receipt].append(move)
+    for moves in receipts.values():
+        came = [move for move in moves if move.type == "received"]
+        stored = [move for move in moves if move.type == "put_away"]
+        if came and stored and sum(move.quantity for move in stored) >= sum(move.quantity for move in came):
+            end = max(oracle._ms(move.occurred_at) for move in stored)
+            took = end - min(oracle._ms(move.occurred_at) for move in came)
+            if took >= 0:
+                yield end, took
 
 
 def _cancelled(events: Iterable[Any], lines: set[str]) -> set[str]:
@@ -214,6 +241,8 @@ def _is_shifted(told: Sequence[tuple[int, int]], now: int) -> bool:
     days: dict[int, list[float]] = defaultdict(list)
     for at, took in told:
         days[at // DAY_MS].append(math.log(max(took, 1000) / DAY_MS))
+    if not days:
+        return False
     last = max(days)
     points = [sum(days[day]) / len(days[day]) for day in sorted(days) if day > last - 90]
     if len(points) < 10 or last < now // DAY_MS - 28:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 Json = dict[str, Any]
 
@@ -33,8 +34,9 @@ class StandIn:
     others: dict[str, Json] = field(default_factory=dict)
     """Templates, mute timings and contact points, by kind/name."""
 
-    def answer(self, method: str, path: str, body: Json) -> tuple[int, Any]:  # noqa: PLR0911 - one per endpoint
+    def answer(self, method: str, path: str, body: Json) -> tuple[int, Any]:  # noqa: C901, PLR0911 - one per endpoint
         """Status and JSON of one request."""
+        path, _, asked = path.partition("?")
         parts = path.removeprefix("/api/").split("/")
         match method, parts:
             case "GET", ["health"]:
@@ -50,8 +52,13 @@ class StandIn:
             case "POST", ["folders"]:
                 self.folders[body["uid"]] = body
                 return 200, body
+            case "GET", ["search"]:
+                return 200, self._search(parse_qs(asked))
             case "GET", ["dashboards", "uid", uid]:
                 return self._one(self.boards, uid)
+            case "DELETE", ["dashboards", "uid", uid]:
+                del self.boards[uid]
+                return 200, {"message": "deleted"}
             case "POST", ["dashboards", "db"]:
                 return self._save_board(body)
             case _, ["v1", "provisioning", *rest]:
@@ -59,7 +66,7 @@ class StandIn:
             case _:
                 return 404, {"message": "Not found"}
 
-    def _alerting(  # noqa: PLR0911 - one per endpoint
+    def _alerting(  # noqa: C901, PLR0911 - one per endpoint
         self, method: str, parts: list[str], body: Json
     ) -> tuple[int, Any]:
         match method, parts:
@@ -72,6 +79,12 @@ class StandIn:
                 ]
                 self.groups[name] = body | {"rules": [rule | {"id": 1, "updated": "now"} for rule in shown]}
                 return 200, self.groups[name]
+            case "GET", ["alert-rules"]:
+                return 200, [rule for group in self.groups.values() for rule in group["rules"]]
+            case "DELETE", ["alert-rules", uid]:
+                for group in self.groups.values():
+                    group["rules"] = [rule for rule in group["rules"] if rule["uid"] != uid]
+                return 204, {}
             case "GET", ["alert-rules", uid]:
                 rules = {rule["uid"]: rule for group in self.groups.values() for rule in group["rules"]}
                 return self._one(rules, uid)
@@ -87,6 +100,14 @@ class StandIn:
                 return 202, body
             case _:
                 return 404, {"message": "Not found"}
+
+    def _search(self, asked: dict[str, list[str]]) -> list[Json]:
+        assert asked["type"] == ["dash-db"]
+        return [
+            {"uid": uid, "title": board["dashboard"].get("title"), "folderUid": board["meta"].get("folderUid")}
+            for uid, board in self.boards.items()
+            if set(asked["tag"]) <= set(board["dashboard"].get("tags", []))
+        ]
 
     def _one(self, among: dict[str, Json], uid: str) -> tuple[int, Json]:
         return (200, among[uid]) if uid in among else (404, {"message": "not found"})
@@ -129,7 +150,7 @@ def stand_in() -> Iterator[StandIn]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = do_PUT = _handle  # noqa: N815 - the names http.server looks for
+        do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names http.server looks for
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
             """Says nothing."""

@@ -17,6 +17,7 @@ from dashboards.thresholds import shipped
 from deploy.dashboard_check import asking
 from deploy.demo_history import History, demo_history
 from schemas.times import DAY_MS, MINUTE_MS
+from schemas.wire import Rejection, read
 from tests.dashboards.figures import FACTS, Figures, figures, rank
 
 MAY_BE_EMPTY = {
@@ -88,6 +89,13 @@ def test_late_and_open_shipments_are_those_of_the_events(ask: Ask, truth: Figure
     assert before <= late <= truth.late(now_ms()).total()
     assert late > 0
     assert int(_one(ask, "shipments_open")) == len(truth.moving)
+
+
+def test_everything_that_is_open_is_open_since_a_time_that_can_be(ask: Ask, history: History) -> None:
+    first = min(told.at_ms for told in history.emissions)
+    since = ask("SELECT exception_id, toUnixTimestamp64Milli(opened_at) FROM exceptions_open").rows
+    assert since
+    assert [name for name, at in since if int(at) < first] == []
 
 
 def test_overdue_shipments_are_those_of_the_events(ask: Ask, truth: Figures) -> None:
@@ -194,7 +202,10 @@ def test_the_alerts_on_stock_count_positions_by_site(ask: Ask, truth: Figures) -
 
 
 def test_the_alert_on_shifted_lead_times_counts_routes(ask: Ask, truth: Figures) -> None:
-    assert _alert(ask, "lead-time-shift")["transit"] == len(truth.shifted_lanes(now_ms()))
+    shown = _alert(ask, "lead-time-shift")
+    assert shown.keys() == {"transit", "carrier_transit", "leg_transit", "order_to_delivery", "dock_to_stock"}
+    assert {measure: count for measure, count in shown.items() if count} == truth.shifted(now_ms())
+    assert len(truth.shifted(now_ms())) > 1
 
 
 def test_the_alert_on_dead_letters_has_each_topics_share(ask: Ask, truth: Figures) -> None:
@@ -215,6 +226,25 @@ def test_the_alert_on_silent_sources_names_those_that_are_quiet_too_long(
     before = truth.silent(history.now_ms)  # the store works these out every minute, the first time when it was filled
     silent = {source for source, value in _alert(ask, "silent-source").items() if value}
     assert before <= silent <= truth.silent(now_ms())
+
+
+def test_each_source_has_a_score_of_its_events_and_the_worst_stands_first(ask: Ask, history: History) -> None:
+    found = ask(expand(load("quality_by_source").sql, View(0, now_ms())))
+    shown = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    judged = [(told, read(told.topic, told.value, told.at_ms)) for told in history.emissions if told.topic in FACTS[:3]]
+    heard = {event.source for _, event in judged if not isinstance(event, Rejection)}
+    assert heard <= {row["source"] for row in shown}
+    scores = [row["score_7d"] for row in shown if row["score_7d"] is not None]
+    assert scores == sorted(scores)
+    for row in shown:
+        lost = sum(row[name] or 0 for name in row if name.startswith("lost_"))
+        assert row["score_7d"] is None or row["score_7d"] == pytest.approx(max(100 - lost, 0))
+    day = now_ms() // DAY_MS
+    counts = Counter(
+        event.source for told, event in judged if not isinstance(event, Rejection) and told.at_ms // DAY_MS > day - 7
+    )
+    if now_ms() // DAY_MS == history.now_ms // DAY_MS:  # else a day has ended since
+        assert {row["source"]: int(row["events_7d"]) for row in shown if int(row["events_7d"])} == counts
 
 
 def test_the_age_of_the_data_is_that_of_the_newest_event(ask: Ask, truth: Figures) -> None:

@@ -1,3 +1,4 @@
+import copy
 import socket
 from collections.abc import Iterator
 
@@ -107,6 +108,68 @@ def test_a_rule_that_people_put_into_our_group_stays_and_one_they_changed_comes_
     rules = {rule["uid"]: rule for rule in grafana.groups["quayside-late"]["rules"]}
     assert rules["theirs"]["title"] == "their own"
     assert rules["quayside-late-by-lane"]["isPaused"] is False
+
+
+def stale_things(grafana: StandIn) -> None:
+    """What an earlier version of ours left, and things of others that look like it."""
+    ours, folder = {"tags": ["quayside"]}, {"folderUid": FOLDER_UID}
+    grafana.boards["quayside-of-old"] = {"dashboard": ours | {"title": "Of old"}, "meta": folder}
+    grafana.boards["random"] = {"dashboard": ours | {"title": "A copy of ours"}, "meta": folder}
+    grafana.boards["quayside-theirs"] = {"dashboard": {"title": "Theirs", "tags": []}, "meta": folder}
+    grafana.boards["quayside-moved"] = {"dashboard": ours | {"title": "Moved"}, "meta": {"folderUid": "their-folder"}}
+    grafana.boards["quayside-of-files"] = {"dashboard": ours, "meta": folder | {"provisioned": True}}
+    rule = {"title": "of old", "labels": {"product": "quayside"}, "folderUID": FOLDER_UID, "for": "0s"}
+    grafana.groups["quayside-late"]["rules"] += [
+        rule | {"uid": "quayside-of-old"},
+        rule | {"uid": "theirs"},
+        rule | {"uid": "quayside-theirs", "labels": {}},
+        rule | {"uid": "quayside-moved", "folderUID": "their-folder"},
+    ]
+    grafana.groups["of files"] = {"rules": [rule | {"uid": "quayside-of-files", "provenance": "file"}]}
+
+
+def test_what_an_earlier_version_left_is_told_and_stays(grafana: StandIn) -> None:
+    pushed(grafana)
+    stale_things(grafana)
+    before = copy.deepcopy((grafana.boards, grafana.groups))
+    told = pushed(grafana)
+
+    assert {name for name, action in told.items() if action == "stale"} == {"dashboard Of old", "alert rule of old"}
+    assert (grafana.boards, grafana.groups) == before
+    grafana.groups["quayside-late"]["interval"] = 60
+    assert pushed(grafana)["alert rules quayside-late"] == "updated"
+    assert "quayside-of-old" in {rule["uid"] for rule in grafana.groups["quayside-late"]["rules"]}
+
+
+def test_prune_deletes_that_and_nothing_else(grafana: StandIn) -> None:
+    pushed(grafana)
+    stale_things(grafana)
+    boards = set(grafana.boards)
+    rules = {rule["uid"] for group in grafana.groups.values() for rule in group["rules"]}
+    address = GrafanaAddress(grafana.url, password=PASSWORD)
+    before = copy.deepcopy((grafana.boards, grafana.groups))
+    assert {change.name for change in push(address, GATE, dry_run=True, prune=True) if change.action == "deleted"} == {
+        "Of old",
+        "of old",
+    }
+    assert (grafana.boards, grafana.groups) == before
+
+    assert {change.name for change in push(address, GATE, prune=True) if change.action == "deleted"} == {
+        "Of old",
+        "of old",
+    }
+    assert boards - set(grafana.boards) == {"quayside-of-old"}
+    assert rules - {rule["uid"] for group in grafana.groups.values() for rule in group["rules"]} == {"quayside-of-old"}
+    assert "stale" not in pushed(grafana).values()
+
+
+def test_a_grafana_that_keeps_nothing_firing_is_not_brought_up_to_date_for_ever(grafana: StandIn) -> None:
+    pushed(grafana)
+    for group in grafana.groups.values():
+        for rule in group["rules"]:
+            del rule["keep_firing_for"]
+
+    assert set(pushed(grafana).values()) == {"unchanged"}
 
 
 def test_the_policy_tree_is_never_touched(grafana: StandIn) -> None:

@@ -278,7 +278,7 @@ def test_status_tells_how_each_process_is_and_where_its_metrics_are(stack: Stack
     health = {process["name"]: process["health"] for process in told["processes"]}
     assert (health["store"], health["worker"]) == ("ok", "ok")
     assert told["sink"] == {"state": "storing", "since": None, "reason": ""}
-    assert set(told["metrics"]) == {"store", "worker"}
+    assert set(told["metrics"]) == {"store", "worker", "gateway"}
     assert b"quayside_gate_queries_total" in got(f"{told['metrics']['store']}/metrics")[1]
     await_("the worker has caught up", lambda: got(f"{told['metrics']['worker']}/ready")[0] == 200)
     scraped = got(f"{told['metrics']['worker']}/metrics")[1].decode()
@@ -287,7 +287,7 @@ def test_status_tells_how_each_process_is_and_where_its_metrics_are(stack: Stack
 
 @pytest.mark.tansu
 def test_every_line_of_a_process_is_a_json_object(stack: Stack) -> None:
-    for name in ("store", "worker"):
+    for name in ("store", "worker", "gateway"):
         lines = (stack.data / "logs" / f"{name}.log").read_text().splitlines()
         assert lines
         for line in lines:
@@ -307,7 +307,7 @@ def test_a_broker_that_hangs_does_not_keep_the_status_waiting(stack: Stack) -> N
     assert told.complaint(3).startswith("The broker at ")
     known = told.last_json()
     assert (known["lag"], known["events"], known["accepted"], known["dead"]) == (None, None, 1, 1)
-    assert {process["name"] for process in known["processes"]} == {"broker", "store", "worker", "board"}
+    assert {process["name"] for process in known["processes"]} == {"broker", "store", "worker", "gateway", "board"}
 
 
 @pytest.mark.tansu

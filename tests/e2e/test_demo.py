@@ -59,7 +59,14 @@ def test_its_last_line_is_the_status(first_run: list[str]) -> None:
     assert status["ready"]
     assert status["events"] >= status["accepted"] > 10_000
     assert min(status["positions"], status["shipments_open"], status["dead"], status["repeated"]) > 0
-    assert {process["name"] for process in status["processes"]} == {"broker", "store", "worker", "demo", "board"}
+    assert {process["name"] for process in status["processes"]} == {
+        "broker",
+        "store",
+        "worker",
+        "gateway",
+        "demo",
+        "board",
+    }
     assert all(process["alive"] and process["restarts"] == 0 for process in status["processes"])
 
 

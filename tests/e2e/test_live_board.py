@@ -87,7 +87,7 @@ def test_every_dashboard_opens_without_an_error(address: str, tmp_path: Path, ui
     assert page.failed == 0, page
     assert [title for title, panel in page.panels.items() if panel.odd] == []
     drawn = [panel["title"] for panel in dashboards()[uid]["panels"] if panel["type"] != "row"]
-    assert set(page.panels) == set(drawn)
+    assert sorted(page.titles) == sorted(drawn)
     assert all(panel.words.strip() for panel in page.panels.values())
 
 

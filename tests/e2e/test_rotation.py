@@ -148,7 +148,7 @@ def test_under_load_the_stack_moves_from_broker_to_broker_and_nobody_who_asks_no
         assert len(feeding.fed) > 1_000
         assert_whole(stack, feeding.fed)
         assert {name: told["restarts"] for name, told in require_running(stack.data).processes.items()} == {
-            "broker": 0, "store": 0, "worker": 0, "board": 0,
+            "broker": 0, "store": 0, "worker": 0, "gateway": 0, "board": 0,
         }  # fmt: skip
 
 

@@ -201,6 +201,8 @@ function fill(select, values, value, show) {
 }
 
 async function start() {
+  const look = new URLSearchParams(location.search).get("theme"); // as in Grafana: ?theme=dark or light
+  if (look) state.dark = look === "dark";
   themed();
   listed = await fetched("/api/dashboards");
   const uid = /^\/d\/([^/]+)/.exec(location.pathname)?.[1] ?? listed[0].uid;

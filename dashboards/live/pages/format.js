@@ -65,7 +65,8 @@ export function shown(value, config, type = "") {
 function local(date) {
   if (Number.isNaN(date.getTime())) return "";
   const two = (number) => String(number).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  const year = date.getFullYear() === new Date().getFullYear() ? "" : `${date.getFullYear()}-`; // as short as a table likes it
+  return `${year}${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 // A field's settings: the defaults, and what an override says for its name.

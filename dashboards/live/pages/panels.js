@@ -215,9 +215,14 @@ function stateTimeline(panel, answers, element, state) {
       trace.base.push(new Date(mark.at)); trace.x.push(end - mark.at); trace.y.push(key); trace.text.push(mark.state);
     });
   }
-  const traces = [...states].map(([name, trace], at) => ({ ...trace, name, type: "bar", orientation: "h", insidetextanchor: "start",
+  // A band that is too short for its words has none: the legend and a pointer over it tell them.
+  const ends = [...states.values()].flatMap((trace) => trace.base.map((from, at) => from.getTime() + trace.x[at]));
+  const starts = [...states.values()].flatMap((trace) => trace.base.map((from) => from.getTime()));
+  const pixel = (Math.max(...ends) - Math.min(...starts)) / Math.max(element.clientWidth - 80, 200);
+  for (const trace of states.values()) trace.text = trace.text.map((words, at) => (trace.x[at] / pixel > words.length * 6.5 ? words : ""));
+  const traces = [...states].map(([name, trace], at) => ({ ...trace, name, type: "bar", orientation: "h", insidetextanchor: "start", textposition: "inside", textangle: 0,
     marker: { color: STATES[name] ?? PALETTE[at % PALETTE.length] }, hovertemplate: "%{y}: %{fullData.name}, since %{base}<extra></extra>" }));
-  plot(element, traces, { barmode: "overlay", bargap: 0.15, showlegend: true, xaxis: { type: "date" }, yaxis: { type: "category", autorange: "reversed" } }, state);
+  plot(element, traces, { barmode: "overlay", bargap: 0.15, showlegend: true, xaxis: { type: "date" }, yaxis: { type: "category", autorange: "reversed", categoryorder: "category ascending" } }, state);
 }
 
 function heatmap(panel, answers, element, state) {
@@ -240,7 +245,7 @@ function geomap(panel, answers, element, state) {
   plot(element, [{ type: "scatter", mode: "markers", x: rows.map((row) => row.longitude), y: rows.map((row) => row.latitude), text: words, hoverinfo: "text",
     marker: { size: rows.map((row) => 6 + (18 * Number(row[weight])) / most), opacity: 0.75,
       color: rows.map((row) => threshold(panel.fieldConfig?.defaults?.thresholds?.steps, Number(row[weight]))) } }],
-    { showlegend: false, xaxis: { title: { text: "longitude" } }, yaxis: { title: { text: "latitude" }, scaleanchor: "x" } }, state);
+    { showlegend: false, xaxis: { title: { text: "longitude" }, constrain: "domain" }, yaxis: { title: { text: "latitude" }, scaleanchor: "x", constrain: "domain", constraintoward: "top" } }, state);
   return undefined;
 }
 
@@ -252,8 +257,9 @@ function nodeGraph(panel, answers, element, state) {
     return { type: "scatter", mode: "lines", x: [from.x, to.x], y: [from.y, to.y], hoverinfo: "none", line: { width: 1, color: "#7b808766" } };
   });
   const arcs = panel.options.nodes.arcs ?? [];
+  const beside = ({ x, y }) => (Math.abs(x) < 0.12 ? `${y > 0 ? "top" : "bottom"} center` : `middle ${x > 0 ? "right" : "left"}`);
   const shade = (node) => { const worst = [...arcs].reverse().find(({ field }) => Number(node[field]) > 0 && !/ok|on_time|good/.test(field)); return colour(worst?.color ?? "green"); };
   plot(element, [...ways, { type: "scatter", mode: "markers+text", x: nodes.map((node) => at.get(node.id).x), y: nodes.map((node) => at.get(node.id).y),
-    text: nodes.map((node) => `${node.title} (${node.mainstat ?? ""})`), textposition: "top center", hoverinfo: "text", marker: { size: 16, color: nodes.map(shade) } }],
-    { showlegend: false, xaxis: { visible: false, range: [-1.3, 1.3] }, yaxis: { visible: false, range: [-1.3, 1.3] } }, state);
+    text: nodes.map((node) => `${node.title} (${node.mainstat ?? ""})`), textposition: nodes.map((node) => beside(at.get(node.id))), hoverinfo: "text", marker: { size: 16, color: nodes.map(shade) } }],
+    { showlegend: false, xaxis: { visible: false, range: [-1.6, 1.6] }, yaxis: { visible: false, range: [-1.25, 1.25] } }, state);
 }
