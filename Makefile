@@ -77,4 +77,4 @@ client: $(READY) ## Build the suppliers' client, a wheel of its own, into dist/
 	@$(BIN)/python -m deploy.client.build --out dist
 
 clean: ## Remove what was made, the demo's data included
-	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info $(DATA)
+	@rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis dist *.egg-info $(DATA)
