@@ -13,6 +13,7 @@ from deploy.loading import Addressed, Load
 from deploy.spool import Spooled, SpoolWriter
 from schemas.errors import Unreachable
 from streams.administration import partition_counts
+from streams.connection import refusal
 from streams.sending import Record, Sender
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
@@ -89,8 +90,11 @@ class Publisher:
                     if await self._following.sent(self._sender.send(self._marked(going)), address):
                         return
         except KafkaError as error:
+            refused = await asyncio.to_thread(refusal, self._bootstrap)
             raise Unreachable(
-                f"The broker at {self._bootstrap} did not take {count} records ({type(error).__name__}). {kept}"
+                f"{refused} {count} records were not published. {kept}"
+                if refused
+                else f"The broker at {self._bootstrap} did not take {count} records ({type(error).__name__}). {kept}"
             ) from None
         except Unreachable as error:
             raise Unreachable(f"{error} {count} records were not published. {kept}") from None

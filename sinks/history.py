@@ -40,6 +40,7 @@ from sinks.rows import TOPICS
 from sinks.tables import DEAD, LATE, REPLAYED
 from sinks.writer import Writer, Writing
 from streams.agents import HISTORY_GROUP
+from streams.connection import for_aiokafka, refusal
 from streams.ends import last_records
 from streams.tally import Seconds
 
@@ -101,7 +102,6 @@ class History:
         batch_bytes: ... or their keys and values so many bytes (one fetch more may come on top).
         batch_ms: Inserts of batches that are not full begin at least so long after each other.
         findings: Checks the identifiers of each event.
-        security: aiokafka's own settings (security_protocol, ssl_context, sasl_mechanism, ...).
     """
 
     def __init__(
@@ -115,7 +115,6 @@ class History:
         batch_bytes: int = 32 << 20,
         batch_ms: int = 200,
         findings: Findings = identifier_findings,
-        security: Mapping[str, Any] | None = None,
     ) -> None:
         self.counters = Counters()
         self.positions: dict[tuple[str, int], int] = {}
@@ -128,7 +127,6 @@ class History:
         self._batch_bytes = batch_bytes
         self._batch_s = batch_ms / 1_000
         self._findings = findings
-        self._security = dict(security or {})
         self._store_id = ""
         self._consumer: Any = None
         self._work: asyncio.Task[None] | None = None
@@ -169,13 +167,13 @@ class History:
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_bytes=FETCH_BYTES,
-            **self._security,
+            **for_aiokafka(),
         )
         try:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise Unreachable(_unreachable(self._bootstrap, error)) from error
+            raise Unreachable(await self._refused(error)) from error
         self._consumer.assign(partitions)
         committed = await asyncio.gather(*map(self._consumer.committed, partitions))
         known = dict(zip(partitions, committed, strict=True))
@@ -231,7 +229,7 @@ class History:
 
     async def _partitions(self) -> list[Any]:
         """All partitions of the topics that the history keeps."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, **self._security)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, **for_aiokafka())
         try:
             await admin.start()
             existing = set(await admin.list_topics())
@@ -243,7 +241,7 @@ class History:
                 )
             described = await admin.describe_topics(list(TOPICS))
         except (KafkaConnectionError, KafkaError, OSError) as error:
-            raise Unreachable(_unreachable(self._bootstrap, error)) from error
+            raise Unreachable(await self._refused(error)) from error
         finally:
             await admin.close()
         return [
@@ -251,6 +249,10 @@ class History:
             for topic in described
             for partition in topic["partitions"]
         ]
+
+    async def _refused(self, error: BaseException) -> str:
+        """Why there was no connection."""
+        return await asyncio.to_thread(refusal, self._bootstrap) or _unreachable(self._bootstrap, error)
 
     async def _loop(self) -> None:
         stop = self._stop = asyncio.create_task(self._stopping.wait())

@@ -1,6 +1,5 @@
 """Administration of Kafka by kafka-python: topics made and checked, offsets read."""
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +13,12 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from schemas.errors import Unreachable
 from schemas.topics import BY_NAME, DEFAULT_PARTITIONS, TOPICS, Topic
+from streams.connection import for_kafka_python, prove, refusal
 
 _REQUEST_MS: Final = 10_000
 _BOOTSTRAP_MS: Final = 5_000
 _DELETED_S: Final = 30.0
 _PAUSE_S: Final = 0.1
-logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
 
 
 class TopicFinding(NamedTuple):
@@ -32,16 +31,19 @@ class TopicFinding(NamedTuple):
 @contextmanager
 def administration(bootstrap: str) -> Iterator[Any]:
     """An admin client, closed at the end. Raises Unreachable where no broker answers."""
+    prove(bootstrap)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap.split(","),
             request_timeout_ms=_REQUEST_MS,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             client_id="quayside-admin",
+            **for_kafka_python(),
         )
     except (KafkaError, OSError, ValueError) as error:
         raise Unreachable(
-            f"No Kafka broker answers at {bootstrap} ({type(error).__name__}): start it, or set QUAYSIDE_KAFKA."
+            refusal(bootstrap)
+            or f"No Kafka broker answers at {bootstrap} ({type(error).__name__}): start it, or set QUAYSIDE_KAFKA."
         ) from None
     try:
         yield client

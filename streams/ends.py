@@ -31,6 +31,7 @@ from kafka.protocol.consumer import FetchRequest as SyncFetchRequest
 from kafka.structs import TopicPartition as SyncTopicPartition
 
 from schemas.errors import Unreachable
+from streams.connection import for_kafka_python, prove
 
 _EARLIEST: Final = -2
 _LATEST: Final = -1
@@ -111,7 +112,7 @@ def true_ends_sync(
     Args:
         bootstrap: the brokers' addresses, or an admin client that is connected already (and stays so).
         wanted: topic names, standing for all their partitions, and (topic, partition) pairs.
-        connection: further settings of kafka-python's clients (`security_protocol`, `sasl_mechanism`, ...).
+        connection: further settings of kafka-python's administration client.
 
     Raises:
         Unreachable: the brokers cannot be reached, a topic or partition does not exist, or its leader did not
@@ -121,7 +122,8 @@ def true_ends_sync(
     try:
         if isinstance(bootstrap, KafkaAdminClient):
             return _ends_by(bootstrap, asked)
-        settings = {"bootstrap_timeout_ms": int(_PATIENCE_S * 1000), **connection}
+        prove(bootstrap)
+        settings = {"bootstrap_timeout_ms": int(_PATIENCE_S * 1000), **for_kafka_python(), **connection}
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, **settings)
         try:
             return _ends_by(admin, asked)

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.errors import Unreachable
+from streams.connection import for_aiokafka
 from streams.ends import last_records, true_ends
 
 _PATIENCE_S: Final = 10.0
@@ -72,7 +73,7 @@ class LagLook:
             self._seen, self._ends = {}, {}
         if self._consumer is None:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False
+                bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False, **for_aiokafka()
             )
             try:
                 await consumer.start()

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import QuaysideError
 from streams.agents import WORKER_GROUP
+from streams.connection import for_aiokafka
 from streams.ends import last_records, true_ends
 from streams.table import Partition
 
@@ -43,6 +44,7 @@ async def recover(bootstrap: str, changelog: str, partitions: Mapping[int, Parti
         auto_offset_reset="earliest",  # an assignment's own reset may come after the seek: then it does no harm
         isolation_level="read_committed",
         max_partition_fetch_bytes=8 << 20,
+        **for_aiokafka(),
     )
     await consumer.start()
     try:

@@ -16,6 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.errors import QuaysideError
 from schemas.topics import BY_NAME
+from streams.connection import for_aiokafka
 
 MAX_BATCH_BYTES: Final = 900_000
 """Below the 1 MB that brokers take by default; aiokafka's own default of 16 KiB makes many small ones."""
@@ -62,6 +63,7 @@ def new_producer(bootstrap: str, client_id: str, transactional_id: str | None = 
         max_batch_size=MAX_BATCH_BYTES,
         max_request_size=4 * MAX_BATCH_BYTES,
         linger_ms=0,
+        **for_aiokafka(),
     )
 
 

@@ -19,6 +19,7 @@ from schemas.errors import Unreachable
 from schemas.topics import forward_topic, of_kind
 from streams.administration import committed_offsets
 from streams.agents import DERIVATIONS, HISTORY_GROUP, WORKER_GROUP
+from streams.connection import for_aiokafka, refusal
 from streams.ends import last_records
 
 _POLL_S: Final = 0.1
@@ -114,7 +115,7 @@ def ends_of(bootstrap: str, topics: Iterable[str]) -> Ends:
 
 
 async def _ends_of(bootstrap: str, topics: tuple[str, ...]) -> Ends:
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, **for_aiokafka())
     try:
         await client.bootstrap()
         await client.set_topics(topics)
@@ -122,7 +123,8 @@ async def _ends_of(bootstrap: str, topics: tuple[str, ...]) -> Ends:
         return {tuple(place): last + 1 for place, last in (await last_records(client, places)).items()}
     except KafkaError as error:
         raise Unreachable(
-            f"The broker at {bootstrap} does not answer ({type(error).__name__}): check that it runs."
+            await asyncio.to_thread(refusal, bootstrap)
+            or f"The broker at {bootstrap} does not answer ({type(error).__name__}): check that it runs."
         ) from None
     finally:
         await client.close()

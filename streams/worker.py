@@ -23,6 +23,7 @@ from schemas.topics import TOPICS
 from streams.agent import Agent, Passed, Rules
 from streams.agents import DERIVATIONS, WORKER_GROUP
 from streams.clock import HORIZON_MS
+from streams.connection import for_faust
 from streams.inbox import Inbox
 from streams.reading import BAD_SHARE, wall_clock
 from streams.steps import AcknowledgedSteps, Steps, Transactions
@@ -103,6 +104,7 @@ def build(
     app = faust.App(
         WORKER_GROUP,
         broker=f"batched://{config.bootstrap}",
+        broker_credentials=for_faust(),
         store="memory://",
         datadir=config.datadir,
         web_enabled=False,

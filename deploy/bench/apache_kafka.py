@@ -38,7 +38,7 @@ _STOP_S: Final = 10.0
 _PAUSE_S: Final = 0.05
 _STARTS: Final = 3  # a free port may be taken by another program in the meantime
 
-_SETTINGS: Final = """\
+SETTINGS: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -62,6 +62,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 """
+"""The broker's properties, with {port}, {controller} (ports) and {data} (a folder); the last line of a name counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,10 @@ class Kafka:
     options: tuple[str, ...] = QUICK_START
 
     @classmethod
-    def start(cls, folder: Path, options: tuple[str, ...] = QUICK_START) -> Self:
+    def start(cls, folder: Path, options: tuple[str, ...] = QUICK_START, properties: str = SETTINGS) -> Self:
         """Format and start a new broker whose settings, data and log stand in `folder`; `options` are Java's.
+
+        Whatever its `properties`, {port} has to be a plain listener on loopback: it is asked there whether it is up.
 
         Raises:
             NoKafka: Java, Maven or the jars are missing.
@@ -87,7 +90,7 @@ class Kafka:
             place.mkdir(parents=True)
             port, controller = free_port(), free_port()
             settings = place / "kraft.properties"
-            settings.write_text(_SETTINGS.format(port=port, controller=controller, data=place / "data"))
+            settings.write_text(properties.format(port=port, controller=controller, data=place / "data"))
             _format(libraries, settings)
             kafka = cls(_run(libraries, place, options), f"127.0.0.1:{port}", place, options)
             if await_kafka(kafka.process, kafka.address, _READY_S):

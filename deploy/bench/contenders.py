@@ -9,6 +9,7 @@ from typing import Final
 
 from deploy.bench import peers
 from deploy.bench.keeping import java
+from deploy.settings import SECURITY
 from schemas.topics import of_kind
 from streams.agents import WORKER_GROUP
 
@@ -56,7 +57,8 @@ def with_settings(command: list[str], **settings: str) -> list[str]:
 def quayside_command(bootstrap: str, data: Path, *arguments: str) -> list[str]:
     """A `quayside` command with the benchmark's broker as its own Kafka."""
     command = [sys.executable, "-m", "deploy.command.main", *arguments, "--data", str(data)]
-    return with_settings(command, QUAYSIDE_KAFKA=bootstrap, QUAYSIDE_EPOCH=str(EPOCH))
+    plain = dict.fromkeys(SECURITY, "")  # the benchmark's broker is, whatever your own one wants
+    return with_settings(command, QUAYSIDE_KAFKA=bootstrap, QUAYSIDE_EPOCH=str(EPOCH), **plain)
 
 
 def _worker(place: Place) -> list[str]:

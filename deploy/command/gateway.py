@@ -41,6 +41,7 @@ def gateway(
     from deploy.logs import set_up
     from deploy.processes import end_with_parent
     from deploy.settings import load, unwritable
+    from streams.connection import prove
 
     settings = load(data=data)
     place = listen_of(listen or settings.gateway_listen, settings.gateway_tls_cert, settings.gateway_tls_key)
@@ -55,6 +56,8 @@ def gateway(
     elif place.warning:
         print(place.warning, file=sys.stderr, flush=True)
     own = servers(settings)
+    if own:
+        prove(own.kafka)
     run(
         settings.data,
         lambda: own or stack_of(data)[1],

@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 _REOPENING: Final = "tests/streams/test_reopening.py::"
 _ALL: Final = _REOPENING + "test_what_was_late_and_is_rebuilt_ends_as_if_nothing_had_ever_closed"
 _REPLAY: Final = "tests/sinks/test_replay.py::"
+_FORGOTTEN: Final = "tests/sinks/test_forgotten.py::"
 
 MUTANTS: Final = (
     Mutant(
@@ -82,5 +83,32 @@ MUTANTS: Final = (
         "",
         "a restart takes back what was applied by hand",
         (_REPLAY + "test_what_came_too_late_comes_back_only_if_asked_for_or_applied_since",),
+    ),
+    Mutant(
+        "what-retention-dropped-is-left-out",
+        5,
+        "sinks/replay.py",
+        "if place == last or place in gone:",
+        "if place == last:",
+        "a correction of an event that is in an opening counts beside it",
+        (_FORGOTTEN + "test_what_corrects_or_repeats_what_was_dropped_changes_nothing_now_or_in_the_next_run",),
+    ),
+    Mutant(
+        "what-retention-drops-is-noted-by-name",
+        5,
+        "sinks/retention/runs.py",
+        '("note_dropped", "note_others", "forget_movements")',
+        '("note_dropped", "note_others")',
+        "nobody knows what is in an opening, and its repeat counts beside it",
+        (_FORGOTTEN + "test_names_are_looked_for_in_parts_where_there_are_many",),
+    ),
+    Mutant(
+        "the-next-run-leaves-out-what-was-dropped",
+        5,
+        "sinks/retention/sql/identities.sql",
+        "AND (epoch = 0 OR sipHash64(entity, toString(source), event_id) NOT IN ({{forgotten:warehouse.events}}))",
+        "",
+        "what was left out for a year is in the next opening",
+        (_FORGOTTEN + "test_what_corrects_or_repeats_what_was_dropped_changes_nothing_now_or_in_the_next_run",),
     ),
 )
