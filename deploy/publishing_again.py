@@ -44,6 +44,29 @@ def accepting_topics() -> tuple[str, ...]:
 
 
 def _missing(store: Client, batch: Sequence[Spooled]) -> list[Spooled]:
+    """Those of a batch that the history does not hold. A frame may be larger than one question."""
+    return [told for piece in pieces(batch) for told in _missing_of(store, piece)]
+
+
+def pieces(batch: Iterable[Spooled], most: int = 200_000) -> Iterator[list[Spooled]]:
+    """Records in their order, so many together that their keys and hashes have at most `most` bytes (or one alone)."""
+    piece: list[Spooled] = []
+    size = 0
+    for told in batch:
+        weight = _HASH_CHARACTERS + len(told.key)
+        if piece and size + weight > most:
+            yield piece
+            piece, size = [], 0
+        piece.append(told)
+        size += weight
+    if piece:
+        yield piece
+
+
+_HASH_CHARACTERS: Final = 35  # 32, and what separates it from the next one
+
+
+def _missing_of(store: Client, batch: Sequence[Spooled]) -> list[Spooled]:
     hashes = [content_hash(told.value).hex().upper() for told in batch]
     asked = {"hashes": hashes, "entities": sorted({told.key.decode(errors="replace") for told in batch})}
     known = {tuple(row) for row in rows(store, _KNOWN, asked)}

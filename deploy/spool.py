@@ -86,9 +86,11 @@ class SpoolWriter:
     def close(self, *, published: bool = True) -> None:
         """Close the file. `published`: the broker has acknowledged all of it; else it is published again."""
         if self._file is not None and self._path is not None:
-            os.close(self._file)
+            with contextlib.suppress(OSError):  # what is in it was synced
+                os.close(self._file)
             if published:
-                with contextlib.suppress(FileNotFoundError):  # the history had it already
+                # Gone: the history had it. Not to be renamed (a full disk): it goes out again, which is harmless.
+                with contextlib.suppress(OSError):
                     mark_published(self._path)
             self._file = self._path = None
 

@@ -204,8 +204,10 @@ class SpoolCommits:
             await loop.run_in_executor(self._thread, self._writer.append, records)
         except QuaysideError as error:
             self.refuses = str(error)
+            self._forget_a_closed_file()
             raise
         except OSError as error:
+            self._forget_a_closed_file()
             self.refuses = f"The spool {self._spool} cannot be written ({error.strerror})."
             raise Unreachable(f"{self.refuses} Nothing was accepted; send it again when there is room.") from None
         self.refuses = ""
@@ -218,6 +220,11 @@ class SpoolCommits:
         if self._sender is None:
             self._sender = asyncio.create_task(self._send_all())
         self._wake.set()
+
+    def _forget_a_closed_file(self) -> None:
+        """A file that could not be cut off was closed: the next one has an age of its own."""
+        if not self._writer.size:
+            self._opened_at = None
 
     def _retire_if_due(self) -> None:
         """Go on in another file; this one is closed when the broker has all of it."""

@@ -72,3 +72,12 @@ def test_a_file_that_was_not_published_by_a_process_that_is_gone_is_published_ag
     spooled(tmp_path / "published")
     assert abandoned_files(tmp_path / "published") == []
     assert len(published_files(tmp_path / "published")) == 1
+
+
+def test_a_file_that_cannot_be_renamed_is_published_again_and_stops_nobody(tmp_path: Path) -> None:
+    writer = SpoolWriter(tmp_path)
+    writer.append(FIRST)
+    with patch("deploy.spool.mark_published", side_effect=OSError(28, "No space left on device")):
+        writer.close()
+    assert published_files(tmp_path) == []
+    assert spooled_count(spool_files(tmp_path)) == len(FIRST)
