@@ -54,6 +54,8 @@ def tables(result: Mapping[str, Any]) -> Iterable[Table]:
                 )
             ],
         )
+    if "door" in result:
+        yield _door(result["door"])
     if "history" in result:
         yield _history(result["history"])
 
@@ -157,6 +159,46 @@ def _latency(told: Mapping[str, Any]) -> Table:
         for stage in ("view_record", "event_row", "view_row")
     ]
     return f"Latency at a set rate ({told['at'][:10]}).", head, rows
+
+
+def _door(told: Mapping[str, Any]) -> Table:
+    """The gateway's two forms and the bare endpoint."""
+    rate = told["single"]["rate"]
+    caption = (
+        f"Gateway: {told['events']:,} events in batches of {told['batch']} over {told['connections']} connections, "
+        f"then single ones at {rate}/s ({told['at'][:10]}). Ratio: {told['ratio']:g} "
+        "(the gateway's events/s divided by the bare endpoint's)."
+    )
+    head = (
+        "door",
+        "events/s",
+        "CPU us/event",
+        "store's CPU us/event",
+        "batch p50 ms",
+        "batch p99 ms",
+        "single p50 ms",
+        "single p99 ms",
+        "single most ms",
+        "unchecked",
+    )
+    rows: list[tuple[str, ...]] = [
+        (
+            _DOORS[name],
+            f"{one['events_per_s']:,}",
+            *(_number(one[each]) for each in ("cpu_us_per_event", "store_cpu_us_per_event", "p50_ms", "p99_ms")),
+            *(_number(one["single"][each]) for each in ("p50_ms", "p99_ms", "most_ms")),
+            "all" if one["unchecked"] is None else f"{one['unchecked']:,}",
+        )
+        for name, one in told["doors"].items()
+    ]
+    return caption, head, rows
+
+
+_DOORS: Final = {
+    "servers": "gateway, a Kafka of one's own (answers when Kafka has it)",
+    "embedded": "gateway, embedded (answers when it is on disk)",
+    "bare": "bare FastAPI endpoint (no checks, no receipts)",
+}
 
 
 def _history(told: Mapping[str, Any]) -> Table:

@@ -1,4 +1,4 @@
-"""The whole benchmark: one Apache Kafka, the contenders in turn for several rounds, then our worker alone."""
+"""The whole benchmark: one Apache Kafka, the contenders in turn for several rounds, then parts of ours alone."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.bench import latency, recovery, sink
+from deploy.bench import door, latency, recovery, sink
 from deploy.bench.apache_kafka import LONG_RUN, VERSION, await_groups, running_kafka
 from deploy.bench.contenders import CONTENDERS, OURS, Contender
 from deploy.bench.figures import Run, contender, ratios
@@ -22,8 +22,8 @@ from deploy.bench.watching import Watcher
 from schemas.errors import WrongInput
 from schemas.times import rfc3339
 
-PARTS: Final = ("recovery", "memory", "latency", "sink")
-"""What is measured of our worker and our history sink alone."""
+PARTS: Final = ("recovery", "memory", "latency", "sink", "door")
+"""What is measured of our worker, our history sink and our gateway alone."""
 
 NAMES: Final = (*(one.name for one in CONTENDERS), *PARTS)
 """What --only may name."""
@@ -42,6 +42,8 @@ class Plan:
     rates: tuple[int, ...] = latency.RATES
     seconds: float = latency.SECONDS
     longest_s: float = LONGEST_S
+    door_events: int = 100_000
+    door_seconds: float = door.SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,12 @@ def run(plan: Plan, news: News) -> dict[str, Any]:
                 news.progress(f"sink: {plan.events:,} events into the store, {plan.rounds} rounds")
                 told = sink.measure(watcher, Path(folder), plan.events, plan.rounds, plan.seed)
                 result["sink"] = told | {"at": _now()}
+            if "door" in plan.names:
+                news.progress(
+                    f"door: {plan.door_events:,} events in batches, and {door.RATE}/s one by one, by three doors"
+                )
+                told = door.measure(watcher, Path(folder), plan.door_events, plan.seed, door.RATE, plan.door_seconds)
+                result["door"] = told | {"at": _now()}
     return result
 
 

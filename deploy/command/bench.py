@@ -39,7 +39,7 @@ def bench(
 
     Needs Java and Maven for the broker; the peers are fetched once into .cache. Names for --only: quayside, faust,
     quix, kafka-streams, kafka-streams-exactly-once, aiokafka-pydantic, aiokafka-structs, recovery, memory, latency,
-    sink.
+    sink, door.
 
     With --history-events it makes a store of that many events (a million: a minute and 150 MB; 50 million: 20 minutes
     and 8 GB in the temporary directory), times every view, panel and alert rule on it, and deletes it. No Kafka, no

@@ -11,6 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.gateway import epcis, openapi, pages
@@ -41,15 +42,16 @@ def make_app(parts: Parts) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, telemetry=_NO_TELEMETRY)
     app.add_middleware(_Counted, tally=parts.tally)
+    # All of these are told by openapi.py.
+    app.router.routes.append(_Plain("/v1/events", routes.publish, methods=["POST"], include_in_schema=False))
     for path, method, endpoint in (
-        ("/v1/events", "POST", routes.publish),
         ("/v1/events/{source}/{event_id:path}", "GET", routes.status),
         ("/v1/rejections", "GET", routes.rejections),
         ("/health", "GET", routes.health),
         ("/ready", "GET", routes.ready),
         ("/metrics", "GET", routes.metrics),
     ):
-        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)  # told by openapi.py
+        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
     app.include_router(
         epcis.router(parts.intake, parts.captures, identify, body=parts.receiving.body, charge=parts.limits.charge)
     )
@@ -89,6 +91,15 @@ def _sentence(error: HTTPException) -> str:
     if error.status_code == 405:  # noqa: PLR2004  # HTTP's number
         return "This address does not take that method: /docs shows what there is."
     return str(error.detail)
+
+
+class _Plain(Route):
+    """A route whose endpoint reads the request itself: what FastAPI does before one costs 50 microseconds a request."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette's; who counts is told the route."""
+        match, child = super().matches(scope)
+        return match, {**child, "route": self} if child else child
 
 
 class _Counted:

@@ -23,7 +23,7 @@ REMEMBERED: Final = 100_000
 _PATIENCE_S: Final = 0.25
 """Who sends an event waits no longer than this for the history."""
 
-_PAUSE: Final = 2.0
+_PAUSE: Final = 1.0
 """After an answer the history is left alone for so many times as long as that took, so that it has time for others."""
 
 _LONGEST_PAUSE_S: Final = 0.02
@@ -71,6 +71,10 @@ class Earlier:
     def forget(self, events: Sequence[Event]) -> None:
         """Take back that these were said, since they were not kept; from any thread."""
         self._forgotten.extend(events)
+
+    def undo(self, events: Sequence[Event]) -> None:
+        """Take back that these were said, before the next one is judged; from the judging thread."""
+        self._door.forget(events)
 
     def close(self) -> None:
         """Ask no more."""

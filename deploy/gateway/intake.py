@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -67,6 +68,8 @@ class Intake:
         self._waiting_events = 0
         self._judging: asyncio.Task[None] | None = None
         self._recent: dict[tuple[str, str], int] = {}
+        # One of its own: whatever else waits in threads (EPCIS captures, questions) does not keep events waiting.
+        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
     async def take(
         self, grant: Grant, raws: Sequence[bytes], *, dry_run: bool = False, keep_refused: bool = True
@@ -124,7 +127,7 @@ class Intake:
             while self._waiting:
                 jobs = list(self._group())
                 try:
-                    await asyncio.to_thread(self._judge, jobs)
+                    await asyncio.get_running_loop().run_in_executor(self._thread, self._judge, jobs)
                 except BaseException as error:
                     for job in jobs:
                         job.failure = error
@@ -159,7 +162,7 @@ class Intake:
                     job.receipts.append(Receipt(index, "accepted", said.source, said.event_id, said.topic))
                     job.accepted.append(Spooled(said.topic, said.entity_key().encode(), raw))
             if job.dry_run:
-                self._earlier.forget(job.news)
+                self._earlier.undo(job.news)
 
     @staticmethod
     def _refuse(job: "_Job", index: int, raw: bytes, why: "Rejection | _Forbidden", now: int) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +17,14 @@ from typing import Final
 import uvicorn
 import uvloop
 
-from deploy.door import Door
 from deploy.gateway.app import make_app
 from deploy.gateway.captures import Captures
 from deploy.gateway.commits import BrokerCommits, Commits, SpoolCommits
+from deploy.gateway.connections import Connection
 from deploy.gateway.earlier import REMEMBERED, Earlier
 from deploy.gateway.idempotency import Answers
 from deploy.gateway.intake import Intake
+from deploy.gateway.keys import GatewayDoor
 from deploy.gateway.limits import Limits
 from deploy.gateway.listening import Listen
 from deploy.gateway.measures import GatewayProbes
@@ -42,6 +45,8 @@ GRACE_S: Final = 3.0
 _BACKLOG: Final = 2_048
 _KEEP_ALIVE_S: Final = 30
 _LOOK_S: Final = 0.05
+_SWITCH_S: Final = 0.001
+"""The loop waits no longer than this for a thread that judges; Python's own is 5 ms, which each write can cost."""
 
 _log: Final = logging.getLogger("quayside.gateway")
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # that the store is away reaches people as our own sentence
@@ -79,7 +84,7 @@ async def _serve(
     there = stack()
     commits = _commits(data, there)
     door_store, store = store_of(stack), store_of(stack)
-    earlier = Earlier(Door(door_store, REMEMBERED), tally)
+    earlier = Earlier(GatewayDoor(door_store, REMEMBERED), tally)
     answers = Answers(data / "gateway" / "idempotency.sqlite")
     captures = Captures(data / "gateway" / "captures.sqlite")
     receiving = Receiving(tally)
@@ -101,6 +106,8 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     looking = asyncio.create_task(probes.looks(commits.probe))
+    gc.freeze()  # a full collection through all modules takes 60 ms, in which nobody is answered
+    sys.setswitchinterval(_SWITCH_S)
     began = time.monotonic()
     try:
         await server.serve([listening])
@@ -128,7 +135,7 @@ def _config(listen: Listen) -> Callable[[object], uvicorn.Config]:
         return uvicorn.Config(
             app,  # type: ignore[arg-type]  # an ASGI application
             loop="none",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,

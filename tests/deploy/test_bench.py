@@ -1,16 +1,19 @@
+import asyncio
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.bench import report, suite
+from deploy.bench import door, report, suite
 from deploy.bench.apache_kafka import NoKafka, jars
 from deploy.bench.contenders import CONTENDERS, Contender, Place
+from deploy.bench.door_load import DoorFailed, Heard, Task, send
 from deploy.bench.figures import Run, contender, delays, percentile, ratios, spread
 from deploy.bench.keeping import NotFetched, made_once
 from deploy.bench.latency import Probes
@@ -72,6 +75,81 @@ def test_a_probe_counts_when_it_is_first_seen_and_missing_ones_are_told() -> Non
     told = probes.delays()["view_record"]
     assert (told["count"], told["most_ms"], told["unseen"]) == (1, 500.0, 1)
     assert not probes.are_all_seen()
+
+
+def test_a_door_is_told_by_what_it_took_and_by_what_that_cost() -> None:
+    told = door.batches(1_000, Heard(0.5, [0.02, 0.04]), door.Spent(0.045, 0.02))
+    assert (told["events_per_s"], told["cpu_us_per_event"], told["store_cpu_us_per_event"]) == (2_000, 45.0, 20.0)
+    assert (told["count"], told["p50_ms"], told["most_ms"]) == (2, 20.0, 40.0)
+    one = door.singles(500, Heard(1.0, [0.001, 0.002]), door.Spent(None, None))
+    assert (one["rate"], one["p99_ms"], one["cpu_us_per_event"]) == (500, 2.0, None)
+
+
+def test_the_gateway_stands_beside_the_bare_endpoint() -> None:
+    ours, bare = (
+        door.batches(1_000, Heard(seconds, [0.1]), door.Spent(cpu, 0.0))
+        | {"unchecked": None, "single": door.singles(500, Heard(1.0, [p99]), door.Spent(cpu, 0.0))}
+        for seconds, cpu, p99 in ((0.5, 0.04, 0.02), (0.25, 0.02, 0.01))
+    )
+    told = door.summary(1_000, {"servers": ours, "bare": bare})
+    assert (told["events_per_s"], told["bare_events_per_s"], told["ratio"]) == (2_000, 4_000, 0.5)
+    assert (told["cpu_us_per_event"], told["bare_cpu_us_per_event"]) == (40.0, 20.0)
+    assert (told["single"]["p99_ms"], told["single"]["bare_p99_ms"]) == (20.0, 10.0)
+    told |= {"at": "2026-11-22T10:00:00.000Z", "batch": 100, "connections": 8}
+    assert "2,000" in report.as_text({"door": told})
+
+
+async def _answers(delay: float, answer: bytes) -> AsyncIterator[tuple[int, list[int]]]:
+    """A server that answers every request the same way, `delay` after all of it is there: its port, bodies' sizes."""
+    sizes: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+                await reader.readexactly(size)
+                sizes.append(size)
+                await asyncio.sleep(delay)
+                writer.write(answer[:10])
+                await writer.drain()
+                writer.write(answer[10:])
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], sizes
+    finally:
+        server.close()
+
+
+_TAKEN = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(("batch", "rate", "requests"), [(3, 0.0, 4), (1, 2_000.0, 10)])
+async def test_a_load_sends_every_event_once(batch: int, rate: float, requests: int) -> None:
+    async with contextlib.asynccontextmanager(_answers)(0.0, _TAKEN) as (port, sizes):
+        heard = await send(Task(port, "x", "", 0, 10, batch, 2, rate), [b'"%d"' % number for number in range(10)])
+    assert len(heard.requests) == len(sizes) == requests
+    commas = 10 - requests
+    assert sum(sizes) == 10 * 3 + commas + requests * 2
+    assert sum(heard.requests) > 0
+
+
+async def test_who_waits_for_a_connection_waits_from_the_moment_it_was_due() -> None:
+    """Five requests are due at once; with one connection the last waits for the four before it."""
+    async with contextlib.asynccontextmanager(_answers)(0.05, _TAKEN) as (port, _):
+        heard = await send(Task(port, "x", "", 0, 5, 1, 1, 1e9), [b"1"] * 5)
+    assert heard.requests == sorted(heard.requests)
+    assert heard.requests[-1] >= 5 * 0.05
+
+
+@pytest.mark.parametrize("rate", [0.0, 1_000.0])
+async def test_a_load_ends_with_the_first_answer_that_is_no_202(rate: float) -> None:
+    refused = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n"
+    async with contextlib.asynccontextmanager(_answers)(0.0, refused) as (port, _):
+        with pytest.raises(DoorFailed, match="401"):
+            await send(Task(port, "x", "", 0, 3, 1, 1, rate), [b"1"] * 3)
 
 
 def test_the_mix_is_the_same_for_the_same_seed_and_another_for_another() -> None:
@@ -209,7 +287,9 @@ def test_a_small_bench_measures_everything_and_goes_on_past_peers_that_fail(monk
     monkeypatch.setattr(suite, "CONTENDERS", (missing, broken, java, *here))
     said: list[str] = []
     names = frozenset({"missing", "broken", "java", *(one.name for one in here), *suite.PARTS})
-    plan = suite.Plan(2_000, 1, names, skip_java=True, facts=3_000, rates=(100,), seconds=2.0)
+    plan = suite.Plan(
+        2_000, 1, names, skip_java=True, facts=3_000, rates=(100,), seconds=2.0, door_events=2_000, door_seconds=0.2
+    )
     result = suite.run(plan, suite.News(lambda _: None, said.append))
 
     throughput = result["throughput"]
@@ -234,6 +314,14 @@ def test_a_small_bench_measures_everything_and_goes_on_past_peers_that_fail(monk
     for stage in ("view_record", "event_row", "view_row"):
         assert rate[stage]["unseen"] == 0, rate
         assert 0 < rate[stage]["p50_ms"] <= rate[stage]["p99_ms"] <= rate[stage]["most_ms"], rate
+
+    told = result["door"]
+    assert told["doors"].keys() == set(door.DOORS)
+    for name, one in told["doors"].items():
+        assert (one["count"], one["single"]["count"]) == (20, 100), name
+        assert one["events_per_s"] > 0, name
+        assert 0 < one["single"]["p50_ms"] <= one["single"]["p99_ms"] <= one["single"]["most_ms"], name
+    assert told["single"]["rate"] == door.RATE
 
     page = report.PAGE.read_text()
     assert json.loads(json.dumps(result)) == result
