@@ -77,7 +77,7 @@ class MilestoneReported(_ShipmentEvent):
     origin: Name | None = None
     destination: Name | None = None
     promised_at: Moment | None = None
-    lines: Annotated[tuple[ShipmentLine, ...], Field(max_length=1_000)] = ()
+    lines: Annotated[tuple[ShipmentLine, ...], Field(max_length=1_000, fail_fast=True)] = ()
 
 
 class PositionReported(_ShipmentEvent):

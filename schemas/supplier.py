@@ -62,21 +62,21 @@ class OrderPlaced(_OrderEvent):
     supplier: Name
     buyer: Name | None = None
     destination: Name | None = None
-    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=1_000)]
+    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=1_000, fail_fast=True)]
 
 
 class OrderConfirmed(_OrderEvent):
     """The supplier confirmed the order, or some lines of it, with its promise."""
 
     type: Literal["order_confirmed"]
-    lines: Annotated[tuple[LineChange, ...], Field(max_length=1_000)] = ()
+    lines: Annotated[tuple[LineChange, ...], Field(max_length=1_000, fail_fast=True)] = ()
 
 
 class OrderChanged(_OrderEvent):
     """Lines of the order were changed; a quantity of 0 takes a line out."""
 
     type: Literal["order_changed"]
-    lines: Annotated[tuple[LineChange, ...], Field(min_length=1, max_length=1_000)]
+    lines: Annotated[tuple[LineChange, ...], Field(min_length=1, max_length=1_000, fail_fast=True)]
 
 
 class OrderCancelled(_OrderEvent):
@@ -104,7 +104,7 @@ class AdvanceShipNotice(_OrderEvent):
     origin: Name | None = None
     destination: Name | None = None
     promised_at: Moment | None = None
-    lines: Annotated[tuple[NoticeLine, ...], Field(min_length=1, max_length=1_000)]
+    lines: Annotated[tuple[NoticeLine, ...], Field(min_length=1, max_length=1_000, fail_fast=True)]
 
 
 SupplierEvent = Annotated[

@@ -219,5 +219,6 @@ _FEW_COMMAS: Final = 20 * MAX_EVENTS
 """An array with fewer commas has few enough elements to be taken apart first and counted then."""
 
 _CHARSET: Final = re.compile(r'charset\s*=\s*"?([^\s";]+)')
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{},]', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{},]', re.DOTALL)
+"""Possessive: what can be tried again is remembered, 100 bytes for each of a long text."""
 _OPENING, _CLOSING, _COMMA = frozenset(b"[{"), frozenset(b"]}"), ord(",")

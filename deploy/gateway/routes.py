@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from starlette.requests import Request
 from starlette.responses import Response
 
-from deploy.gateway.bodies import events_in, format_of
+from deploy.gateway.bodies import Format, events_in, format_of
 from deploy.gateway.captures import Captures
 from deploy.gateway.idempotency import Answer, Answers
 from deploy.gateway.intake import FORBIDDEN, Intake, Receipt
@@ -35,6 +35,7 @@ _READERS: Final = 4
 _KEY_LENGTH: Final = 255
 _REJECTIONS: Final = 100
 _MOST_REJECTIONS: Final = 1_000
+_LARGE: Final = 256 << 10
 _ON_ITS_WAY_MS: Final = 300_000
 """An event that has not come to the history after so long is no longer told as on its way."""
 
@@ -91,7 +92,7 @@ class Routes:
         key = _key(request)
         async with self._parts.receiving.body(request, grant.max_bytes) as body:
             if key is None:
-                told = await self._answered(grant, events_in(body, form), dry_run=dry_run)
+                told = await self._answered(grant, await _events_in(body, form), dry_run=dry_run)
                 return Response(told.body, told.status, media_type=told.kind)
             said = b"%d %s " % (dry_run, form.encode())
             print_ = hashlib.sha256(said + body).digest()
@@ -99,7 +100,7 @@ class Routes:
             if before is not None:
                 return Response(before.body, before.status, {"Idempotent-Replay": "true"}, before.kind)
             try:
-                told = await self._answered(grant, events_in(body, form), dry_run=dry_run)
+                told = await self._answered(grant, await _events_in(body, form), dry_run=dry_run)
                 await self._parts.answers.keep(grant.name, key, told)
             finally:
                 self._parts.answers.drop(grant.name, key)
@@ -177,6 +178,11 @@ def _grant_of(tokens: TokenFile, request: Request) -> Grant:
     if grant is None:
         raise unauthorized()
     return grant
+
+
+async def _events_in(body: bytes, form: Format) -> list[bytes]:
+    """As `events_in`; a large body keeps nobody else waiting."""
+    return events_in(body, form) if len(body) < _LARGE else await asyncio.to_thread(events_in, body, form)
 
 
 def _answer(receipts: Sequence[Receipt], *, dry_run: bool) -> Answer:

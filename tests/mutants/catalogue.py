@@ -7,6 +7,7 @@ from tests.mutants import (
     of_closing,
     of_facts,
     of_figures,
+    of_gateway,
     of_reading,
     of_rebuild,
     of_recovery,
@@ -24,6 +25,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *of_rebuild.MUTANTS,
     *of_reading.MUTANTS,
     *of_figures.MUTANTS,
+    *of_gateway.MUTANTS,
     *of_speed.MUTANTS,
 )
 """In the order in which they are told of; no two bear one name."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
+from deploy.gateway.connections import Connection
 from tests.deploy.gateway.gate import Gate, gate
 
 
@@ -19,9 +20,9 @@ class Served(NamedTuple):
     address: str
     gate: Gate
 
-    def authorized(self, token: str = "acme") -> dict[str, str]:
-        """The header of a token."""
-        return {"Authorization": f"Bearer {self.gate.secrets[token]}"}
+    def authorized(self, who: str = "acme") -> dict[str, str]:
+        """The header of somebody's token."""
+        return {"Authorization": f"Bearer {self.gate.secrets[who]}"}
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def serving(folder: Path, **parts: Any) -> Iterator[Served]:
 
     async def run() -> None:
         async with gate(folder, **parts) as one:
-            config = uvicorn.Config(one.app, http="httptools", ws="none", lifespan="on", log_config=None)
+            config = uvicorn.Config(one.app, http=Connection, ws="none", lifespan="on", log_config=None)
             server = uvicorn.Server(config)
             made.append((one, server))
             begun.set()
