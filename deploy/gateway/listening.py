@@ -19,9 +19,14 @@ class Listen:
     key: Path | None = None
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can reach it."""
+        return self.host in _LOOPBACK
+
+    @property
     def warning(self) -> str | None:
         """What a person should know of it."""
-        if self.certificate is not None or self.host in _LOOPBACK:
+        if self.certificate is not None or self.is_loopback:
             return None
         return (
             f"warning: the gateway listens on {self.host} without TLS, so tokens travel unencrypted: set "

@@ -171,7 +171,8 @@ def _paths() -> dict[str, Any]:
                     "200": {
                         "description": "All metrics.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
-                    }
+                    },
+                    "404": _problem("They are told on the gateway's own machine only."),
                 },
             }
         },

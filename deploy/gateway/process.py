@@ -68,7 +68,7 @@ def run(
     try:
         ready(listen.address(listening.getsockname()[1]))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(data, stack, config, listening, patience_s))
+            runner.run(_serve(data, stack, config, listening, patience_s, among_us=listen.is_loopback))
     finally:
         listening.close()
 
@@ -79,6 +79,8 @@ async def _serve(
     config: Callable[[object], uvicorn.Config],
     listening: socket.socket,
     patience_s: float,
+    *,
+    among_us: bool,
 ) -> None:
     tally = Tally()
     there = stack()
@@ -99,6 +101,7 @@ async def _serve(
         tally=tally,
         probes=probes,
         captures=captures,
+        among_us=among_us,
     )
     server = _Server(config(make_app(parts)))
     told = serve(probes, 0)

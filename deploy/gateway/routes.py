@@ -44,7 +44,11 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the routes need. `store`: a client of the history, for questions; `captures`: what came as EPCIS."""
+    """What the routes need.
+
+    `store`: a client of the history, for questions; `captures`: what came as EPCIS; `among_us`: whether nobody but this
+    machine can ask, so that metrics, which name sources, may be told.
+    """
 
     tokens: TokenFile
     intake: Intake
@@ -55,6 +59,7 @@ class Parts:
     tally: Tally
     probes: Probes
     captures: Captures
+    among_us: bool = True
 
 
 class Routes:
@@ -163,6 +168,8 @@ class Routes:
 
     async def metrics(self, _: Request) -> Response:
         """For Prometheus."""
+        if not self._parts.among_us:
+            raise Problem(404, "Metrics are told on this machine only: DATA/run/gateway.metrics says where.")
         body, kind = self._parts.probes.metrics()
         return Response(body, headers={"Content-Type": kind})
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import zstandard
 
 from deploy.gateway import routes
+from deploy.gateway.app import make_app
 from deploy.gateway.commits import QUEUE_RECORDS, BrokerCommits, SpoolCommits
 from deploy.gateway.told import Rejected, Told
 from deploy.spool import read_spool, spool_files
@@ -441,6 +443,16 @@ def test_events_are_taken_unchecked_while_the_history_is_away(tmp_path: Path) ->
         assert one.parts.tally.unchecked == 1
 
     on_a_gate(tmp_path, tried, store=Away())
+
+
+def test_metrics_name_sources_and_are_told_to_this_machine_only(tmp_path: Path) -> None:
+    async def tried(one: Gate) -> None:
+        one.app = make_app(replace(one.parts, among_us=False))
+        told = await one.call("GET", "/metrics", who=None)
+        assert (told.status, "on this machine only" in told.json()["detail"]) == (404, True)
+        assert (await one.call("GET", "/health", who=None)).status == 200
+
+    on_a_gate(tmp_path, tried)
 
 
 def test_what_it_tells_of_itself_needs_no_token(tmp_path: Path) -> None:
