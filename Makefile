@@ -12,7 +12,7 @@ BENCH ?=
 CHAOS ?=
 MUTANTS ?=
 # How many test files run at the same time: much of a test is waiting for a process.
-AT_ONCE ?= 3
+AT_ONCE ?= 2
 SPREAD := -n $(AT_ONCE) --dist loadfile
 
 .PHONY: help setup demo test test-kafka test-engine test-slow lint types check chaos mutants clean dashboards screenshots docs bench client

@@ -151,6 +151,7 @@ def test_a_pipeline_in_which_nothing_comes_any_more_raises_the_alert_on_freshnes
     assert {one["labels"].get("what") for one in hook.alerts(alertname="data not fresh")} == {"events"}
 
 
+@pytest.mark.slow
 def test_a_restart_with_a_backlog_pages_nobody_for_what_has_arrived(stack: Stack, hook: Hook, tmp_path: Path) -> None:
     """Everything is killed with a hundred deliveries stored and not worked out; their promises pass meanwhile."""
     due = datetime.now(UTC) + timedelta(seconds=8)
