@@ -23,9 +23,9 @@ from deploy.spool import Spooled
 from schemas.errors import WrongInput
 from schemas.mapping.cells import Fault, Unreadable, text_of
 from schemas.mapping.reference import FIELDS, KINDS, SECTIONS, Description, Entry, content_of, described
-from schemas.wording import instead, shown
 from schemas.mapping.yaml_lines import Located, read_yaml
 from schemas.mapping.yaml_lines import Path as Where
+from schemas.wording import instead, shown
 
 SOURCE: Final = "operator"
 """Who says it, unless another source is named."""
