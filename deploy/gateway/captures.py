@@ -3,13 +3,16 @@
 A job is on disk before its 202 is told. Its events, and what follows from them (of theirs and of others whose
 contents they tell), are kept in one transaction; then that is published, and when it is durable the job is finished. A
 job that a kill interrupts goes on where it was: what follows is written down before it is published, byte for byte,
-so that saying it twice is a repeat. For several threads; one process at a time.
+so that saying it twice is a repeat. For several threads and processes; one of these works off the jobs (`hold`).
 """
 
+import fcntl
+import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,6 +28,7 @@ from schemas.times import rfc3339
 
 _SCHEMA: Final = Path(__file__).with_name("captures.sql")
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_log: Final = logging.getLogger("quayside.gateway")
 
 
 class Job(NamedTuple):
@@ -89,6 +93,8 @@ class Captures:
     def __init__(self, path: Path) -> None:
         """Open it; it is made where there is none. Raises WrongInput where it cannot be."""
         self._lock: Final = threading.RLock()
+        self._path: Final = path
+        self._held: int | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db: Final = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
@@ -102,6 +108,25 @@ class Captures:
         """Close it."""
         with self._lock:
             self._db.close()
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
+
+    def hold(self) -> bool:
+        """Whether this is the one who works off the jobs, from now on until it is closed. Raises OSError."""
+        with self._lock:
+            if self._held is None:
+                file = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    os.close(file)
+                    return False
+                except OSError:
+                    os.close(file)
+                    raise
+                self._held = file
+            return True
 
     def add(self, job: Job) -> None:
         """Keep a new job; it is on disk when this returns."""
@@ -127,15 +152,23 @@ class Captures:
             ).fetchall()
         return [capture_id for (capture_id,) in rows]
 
-    def linked(self, link: Link) -> list[Captured]:
-        """All events kept that have a link."""
+    def linked(self, link: Link) -> list[int]:
+        """The numbers of all events kept that have a link."""
         with self._lock:
-            rows = self._db.execute(
-                "SELECT e.number, e.source, e.event_id, e.content FROM links l JOIN events e USING (number)"
-                " WHERE l.kind = ? AND l.name = ?",
-                link,
-            ).fetchall()
-        return [_captured(*row) for row in rows]
+            rows = self._db.execute("SELECT number FROM links WHERE kind = ? AND name = ?", link).fetchall()
+        return [number for (number,) in rows]
+
+    def numbered(self, number: int) -> Captured | None:
+        """The event of this number; None where it cannot be read (any more): it then counts for nothing."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT number, source, event_id, content FROM events WHERE number = ?", (number,)
+            ).fetchone()
+        try:
+            return None if row is None else _captured(*row)
+        except (ValueError, RecursionError):
+            _log.exception("the captured event %s cannot be read and counts for nothing", row[1:3])
+            return None
 
     def digest(self, key: Key, *, is_declaration: bool) -> bytes | None:
         """The digest of an event that is kept; None where it is not."""
@@ -253,13 +286,15 @@ class Captures:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk may have ended it
+                    with suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
 
 _JOB: Final = "capture_id, source, may, behaviour, document, created_ms, finished_ms, state, errors, warnings"

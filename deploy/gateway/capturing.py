@@ -1,16 +1,18 @@
 """Working off capture jobs: from a document to events kept, and to events of ours that are published.
 
 One job after the other, in the order in which they came. GS1-Capture-Error-Behaviour: `rollback` keeps nothing of a
-document in which anything is wrong; `proceed` keeps what is right. Where the intake cannot take anything for now, the
-job waits and goes on.
+document in which anything is wrong; `proceed` keeps what is right. Where the intake cannot take anything for now, or
+the store cannot be written or read, the job waits and goes on.
 """
 
 import asyncio
 import hashlib
 import logging
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -27,6 +29,12 @@ from schemas.errors import QuaysideError, WrongInput
 
 _AT_ONCE: Final = 1_000
 _LONGEST_WAIT_S: Final = 30.0
+_OF_THE_JOB: Final = (sqlite3.IntegrityError, sqlite3.DataError)
+"""Errors of the store that are not the store's: they would come again."""
+
+_LOOK_S: Final = 5.0
+"""So often jobs are looked for that another gateway took in, which cannot wake this one."""
+
 _log: Final = logging.getLogger("quayside.gateway")
 _encode: Final = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
@@ -66,29 +74,69 @@ class Capturing:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work off all jobs there are, and all that come, for ever."""
+        """Work off all jobs there are, and all that come, for ever; what fails is tried again, with longer pauses."""
+        await self._alone()
+        wait = self._first_wait
         while True:
             self._wake.clear()
-            for capture_id in await asyncio.to_thread(self._captures.unfinished):
-                await self.work(capture_id)
-            await self._wake.wait()
+            ended = await self._round()
+            with suppress(TimeoutError):  # a new job does not wait for one that fails
+                await asyncio.wait_for(self._wake.wait(), _LOOK_S if ended else wait)
+            wait = self._first_wait if ended else min(wait * 2, _LONGEST_WAIT_S)
 
-    async def work(self, capture_id: str) -> None:
-        """Work off one job; one that is finished stays as it is."""
-        job = await asyncio.to_thread(self._captures.job, capture_id)
-        if job is None or job.state == "finished":
-            return
+    async def work(self, capture_id: str) -> bool:
+        """Work off one job; one that is finished stays as it is. Whether it has ended, and need not be tried again."""
+        job = None
         try:
-            if job.state == "new":
-                await self._decide(job)
             job = await asyncio.to_thread(self._captures.job, capture_id)
+            if job is not None and job.state == "new":
+                await self._decide(job)
+                job = await asyncio.to_thread(self._captures.job, capture_id)
             if job is not None and job.state == "staged":
                 await self._publish(job)
         except Exception as error:  # noqa: BLE001  # whatever one job stumbles on must not keep the others back
+            if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, _OF_THE_JOB):
+                _log.warning("capture job %s waits for its store: %s", capture_id, error)
+                return False
             _log.exception("capture job %s failed", capture_id)
-            if job is not None and job.state == "new":
-                detail = f"The gateway made a mistake ({type(error).__name__}): its log tells which."
-                await self._finish(job, [_error("ImplementationException", 500, detail)], job.warnings)
+            return job is not None and job.state == "new" and await self._mistaken(job, error)
+        return True
+
+    async def _alone(self) -> None:
+        """Wait until no other process works off the jobs of this store."""
+        told = ""
+        while True:
+            try:
+                if await asyncio.to_thread(self._captures.hold):
+                    return
+                waits = (
+                    "another gateway works off the capture jobs of this data directory: this one takes over after it"
+                )
+            except OSError as error:
+                waits = f"the capture jobs cannot be locked, so nobody works them off: {error}"
+            if waits != told:
+                _log.warning("%s", waits)
+                told = waits
+            await asyncio.sleep(self._first_wait)
+
+    async def _round(self) -> bool:
+        """Work off all jobs there are; whether all of them have ended."""
+        try:
+            ended = [await self.work(one) for one in await asyncio.to_thread(self._captures.unfinished)]
+        except Exception:  # noqa: BLE001  # whatever it is: nobody would work off anything any more
+            _log.exception("the capture jobs cannot be looked through for now")
+            return False
+        return all(ended)
+
+    async def _mistaken(self, job: Job, error: Exception) -> bool:
+        """End a job that we cannot understand; whether that is written down."""
+        detail = f"The gateway made a mistake ({type(error).__name__}): its log tells which."
+        try:
+            await self._finish(job, [_error("ImplementationException", 500, detail)], job.warnings)
+        except (sqlite3.Error, OSError) as store:
+            _log.warning("capture job %s waits for its store: %s", job.capture_id, store)
+            return False
+        return True
 
     async def _decide(self, job: Job) -> None:
         """Find out what follows from the document; keep it, or end the job."""
@@ -104,35 +152,34 @@ class Capturing:
                 return
             if not refused:
                 break
-        sayings = [saying for saying in found.sayings if saying not in hindered]
-        await asyncio.to_thread(
-            self._captures.stage, job, found.news.values(), sayings, errors, [*found.warnings, *hindered.values()]
-        )
+        hindrances = {(saying.key, saying.our_id) for saying, _ in hindered}
+        sayings = [saying for saying in found.sayings if (saying.key, saying.our_id) not in hindrances]
+        warnings = [*found.warnings, *_told_to(job, hindered)]
+        await asyncio.to_thread(self._captures.stage, job, found.news.values(), sayings, errors, warnings)
 
-    async def _judged(self, found: "_Found") -> tuple[dict[int, dict[str, Any]], dict[Saying, dict[str, Any]]]:
+    async def _judged(self, found: "_Found") -> tuple[dict[int, dict[str, Any]], list[tuple[Saying, str]]]:
         """What the intake would refuse: by place in the document, and corrections of events that came earlier."""
         refused: dict[int, dict[str, Any]] = {}
-        hindered: dict[Saying, dict[str, Any]] = {}
+        hindered: list[tuple[Saying, str]] = []
         for saying, receipt in await self._taken(found.sayings, dry_run=True):
             if receipt.status == "accepted":
                 continue
-            detail = f"{saying.our_id}: {receipt.reason}"
             place = found.places.get(saying.key)
             if place is not None:
+                detail = f"{saying.our_id}: {receipt.reason}"
                 refused.setdefault(place, _error("ValidationException", 400, detail, place, saying.key.event_id))
             else:
-                hindered[saying] = _error("ValidationException", 400, detail, None, saying.key.event_id)
+                hindered.append((saying, receipt.reason))
         return refused, hindered
 
     async def _publish(self, job: Job) -> None:
         """Say what has not been said, and end the job when it is durable."""
-        errors = list(job.errors)
+        refused: list[tuple[Saying, str]] = []
         sayings = await asyncio.to_thread(self._captures.unsaid, job.capture_id)
         for saying, receipt in await self._taken(sayings, dry_run=False):
             if receipt.status != "accepted":
-                detail = f"{saying.our_id}: {receipt.reason}"
-                errors.append(_error("ValidationException", 400, detail, None, saying.key.event_id))
-        await self._finish(job, errors, job.warnings)
+                refused.append((saying, receipt.reason))
+        await self._finish(job, [*job.errors, *_told_to(job, refused)], job.warnings)
 
     async def _taken(self, sayings: Iterable[Saying], *, dry_run: bool) -> list[tuple[Saying, Receipt]]:
         """A receipt for each, however long it takes until the intake answers."""
@@ -173,16 +220,17 @@ class Capturing:
                 continue
             try:
                 self._add(found, job, told, document.context)
-            except (ValueError, RecursionError) as error:  # lone surrogates, or nested too deep
+            except (ValueError, ArithmeticError, RecursionError) as error:  # lone surrogates, or nested too deep
                 detail = f"The event cannot be kept ({type(error).__name__}): look at its texts and its nesting."
                 found.errors.append(_error("ValidationException", 400, detail, told.place, told.event.event_id or ""))
         events = _Overlay(self._captures, [new.captured for new in found.news.values()])
         keys, needed = affected(events.new, events.linked)
         derived = derive(needed)
         for key in sorted(keys):
-            found.sayings += self._sayings(job, key, {one.event_id: one.document for one in derived.drafts[key]})
+            drafts = derived.drafts.get(key, ())
+            found.sayings += self._sayings(job, key, {one.event_id: one.document for one in drafts})
             if key in found.places:
-                told_of = derived.notes[key]
+                told_of = derived.notes.get(key, ())
                 found.warnings += [_note(found.places[key], key, note) for note in told_of]
         return found
 
@@ -246,6 +294,7 @@ class _Overlay:
     def __init__(self, captures: Captures, new: list[Captured]) -> None:
         self._captures: Final = captures
         self.new: Final = new
+        self._kept: Final[dict[int, Captured | None]] = {}
         self._by_link: defaultdict[Link, list[Captured]] = defaultdict(list)
         for one in new:
             for link in links_of(one.key, one.event):
@@ -253,7 +302,31 @@ class _Overlay:
 
     def linked(self, link: Link) -> list[Captured]:
         """All events that have a link."""
-        return [*self._captures.linked(link), *self._by_link.get(link, ())]
+        kept = (self._numbered(number) for number in self._captures.linked(link))
+        return [*(one for one in kept if one is not None), *self._by_link.get(link, ())]
+
+    def _numbered(self, number: int) -> Captured | None:
+        if number not in self._kept:
+            self._kept[number] = self._captures.numbered(number)
+        return self._kept[number]
+
+
+def _told_to(job: Job, refused: Iterable[tuple[Saying, str]]) -> list[dict[str, Any]]:
+    """What the intake refused, for who sent the job; what others said is none of his business, and goes to the log."""
+    told = []
+    for saying, reason in refused:
+        if saying.key.source == job.source:
+            detail = f"{saying.our_id}: {reason}"
+            told.append(_error("ValidationException", 400, detail, None, saying.key.event_id))
+        else:
+            _log.warning(
+                "capture job %s: a correction of %s of source %s is refused: %s",
+                job.capture_id,
+                saying.our_id,
+                saying.key.source,
+                reason,
+            )
+    return told
 
 
 def _wrong(problem: Problem) -> dict[str, Any]:

@@ -6,10 +6,12 @@ none.
 """
 
 import asyncio
+import logging
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -17,7 +19,7 @@ from starlette.responses import Response
 
 from deploy.gateway.captures import Captures, Job
 from deploy.gateway.capturing import Capturing, Takes
-from deploy.gateway.problems import PROBLEM, Problem
+from deploy.gateway.problems import LATER_S, PROBLEM, Problem
 from deploy.tokens import ANY_SOURCE, Grant
 from schemas.epcis.document import NotADocument, read_document
 
@@ -26,11 +28,15 @@ _JSON: Final = "application/json"
 _VERSIONS: Final = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
 _BEHAVIOURS: Final = ("rollback", "proceed")
 _SOURCE: Final = "Quayside-Source"
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_log: Final = logging.getLogger("quayside.gateway")
 
 Body = Callable[[Request, int], AbstractAsyncContextManager[bytes]]
 """Reads the body of a request, of so many bytes at the most (deploy.gateway.receiving)."""
 
 _PROBLEM: Final[dict[str, Any]] = {"content": {PROBLEM: {"schema": {"type": "object"}}}}
+_ASKED: Final[dict[int | str, dict[str, Any]]] = dict.fromkeys((401, 404, 503), _PROBLEM)
 
 
 def router(
@@ -74,7 +80,7 @@ def router(
         summary="Capture EPCIS events",
         description="An EPCISDocument (JSON or JSON-LD). Location names the job that tells what became of its events.",
         response_class=Response,
-        responses=dict.fromkeys((400, 401, 403, 413, 415, 429), _PROBLEM),
+        responses=dict.fromkeys((400, 401, 403, 413, 415, 429, 503), _PROBLEM),
         openapi_extra=_REQUEST,
     )
     made.add_api_route(
@@ -83,7 +89,7 @@ def router(
         methods=["GET"],
         summary="What became of a capture",
         response_class=Response,
-        responses={200: {"content": {_JSON: {"schema": _JOB_SCHEMA}}}, 401: _PROBLEM, 404: _PROBLEM},
+        responses={200: {"content": {_JSON: {"schema": _JOB_SCHEMA}}}, **_ASKED},
         openapi_extra=_SECURED,
     )
     made.add_api_route(
@@ -93,7 +99,7 @@ def router(
         summary="An event as it was captured",
         description="The eventID is percent-encoded. An event that was declared wrong comes with its declaration.",
         response_class=Response,
-        responses={200: {"content": {JSON_LD: {"schema": {"type": "object"}}}}, 401: _PROBLEM, 404: _PROBLEM},
+        responses={200: {"content": {JSON_LD: {"schema": {"type": "object"}}}}, **_ASKED},
         openapi_extra=_SECURED,
     )
     return made
@@ -122,6 +128,8 @@ class _Routes:
         source = _source_of(request, grant)
         behaviour = _behaviour_of(request)
         async with self._body(request, grant.max_bytes) as sent:
+            if sum(map(sent.count, (b",", b"{", b"["))) > _MOST_VALUES:  # each may take 200 bytes of memory
+                raise Problem(413, f"The document has more than {_MOST_VALUES} values: send it in parts.", _VERSIONS)
             try:
                 document = await asyncio.to_thread(read_document, sent)
             except NotADocument as error:
@@ -129,13 +137,13 @@ class _Routes:
             if self._charge is not None:
                 self._charge(grant, document.total)
             job = Job(uuid.uuid4().hex, source, grant, behaviour, sent, self._capturing.now())
-            await asyncio.to_thread(self._capturing.add, job)
+            await _kept(self._capturing.add, job)
         self._capturing.wake()
         return Response(None, 202, {"Location": f"/v1/epcis/capture/{job.capture_id}", **_VERSIONS})
 
     async def job(self, request: Request, capture_id: str) -> Response:
         grant = await self._grant(request)
-        job = await asyncio.to_thread(self._captures.job, capture_id)
+        job = await _kept(self._captures.job, capture_id)
         if job is None or job.grant.name != grant.name:
             raise Problem(404, f"There is no capture {capture_id[:_SHOWN]!r} of this token.", _VERSIONS)
         return Response(msgspec.json.encode(job.as_dict()), 200, _VERSIONS, _JSON)
@@ -146,7 +154,7 @@ class _Routes:
         if request.url.query:  # the `?ver=CBV2.0` of a hash that was not percent-encoded
             named.insert(0, f"{event_id}?{request.url.query}")
         for one in named:
-            found = await asyncio.to_thread(self._captures.event, grant.name, one)
+            found = await _kept(self._captures.event, grant.name, one)
             if found is not None:
                 return Response(found, 200, _VERSIONS, JSON_LD)
         raise Problem(404, f"There is no event {named[0][:_SHOWN]!r} of this token.", _VERSIONS)
@@ -154,6 +162,19 @@ class _Routes:
     async def _grant(self, request: Request) -> Grant:
         found = self._identify(request)
         return await found if isinstance(found, Awaitable) else found
+
+
+async def _kept(ask: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+    """What the store says, asked in a thread; while it cannot be read or written, the answer is to come again."""
+    try:
+        return await asyncio.to_thread(ask, *args, **named)
+    except (sqlite3.Error, OSError) as error:
+        _log.warning("the store of captures cannot be used: %s", error)
+        raise Problem(
+            503,
+            f"The store of captures cannot be used just now ({error}): send it again later.",
+            {"Retry-After": str(LATER_S), **_VERSIONS},
+        ) from None
 
 
 @asynccontextmanager
@@ -209,6 +230,7 @@ def _source_of(request: Request, grant: Grant) -> str:
     )
 
 
+_MOST_VALUES: Final = 400_000
 _LONGEST_SOURCE: Final = 200
 _SHOWN: Final = 100
 _SECURED: Final[dict[str, Any]] = {"security": [{"token": []}]}

@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.epcis.events import ObjectEvent, SensorElement, SensorReport
-from schemas.epcis.identifiers import identify
-from schemas.epcis.mapping import Draft, Telling, draft, references, shipment_of
+from schemas.epcis.mapping import Draft, Telling, belongings, draft, references
 
 _THOUSANDTH: Final = Decimal("0.001")
 _KELVIN: Final = Decimal("273.15")
@@ -18,7 +17,7 @@ _MOST: Final = Decimal(10) ** 9
 
 def conditions(telling: Telling, event: ObjectEvent) -> tuple[list[Draft], list[str]]:
     """A condition of each shipment for each report that can be read, and notes on the others."""
-    shipments = {shipment_of(event, identify(epc)) for epc in event.epc_list} or {shipment_of(event, None)}
+    shipments = belongings(event)
     named = sorted((shipment, is_named) for shipment, is_named in shipments if shipment is not None)
     if not named:
         return [], ["Its sensor reports belong to no shipment (desadv or po, or an SSCC): no condition follows."]

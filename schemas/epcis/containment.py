@@ -8,6 +8,7 @@ Whose statements count: where the source that moves a parent has itself told wha
 (a warehouse scans a pallet that the supplier packed), everybody's, and the contents then name who told them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -17,8 +18,13 @@ from typing import Final, NamedTuple
 from schemas.epcis.events import Joining
 from schemas.epcis.identifiers import Identified, identify
 
+MOST_CONTENTS: Final = 50_000
+"""Of one thing, no more contents than these are followed."""
+
 _DEPTH: Final = 20
 """Nested deeper than this, contents are not followed: nothing is packed so."""
+
+_MOST: Final = Decimal(10) ** 15
 
 
 class Statement(NamedTuple):
@@ -57,7 +63,7 @@ def statement_of(source: str, event_id: str, event: Joining) -> Statement | None
         return None
     goods: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for element in event.child_quantity_list:
-        if element.quantity is not None:
+        if element.quantity is not None and element.quantity < _MOST:
             goods[identify(element.epc_class).canonical, element.uom or ""] += element.quantity
     children = frozenset(identify(child).canonical for child in event.child_epcs)
     parent = identify(event.parent_id).canonical
@@ -69,28 +75,50 @@ class Containment:
 
     def __init__(self, statements: Iterable[Statement]) -> None:
         self._of_parent: defaultdict[str, list[Statement]] = defaultdict(list)
-        self._of_child: defaultdict[str, list[Statement]] = defaultdict(list)
-        for statement in sorted(statements, key=_in_order):
+        self._of_child: defaultdict[str, defaultdict[str, _Puts]] = defaultdict(lambda: defaultdict(_Puts))
+        ordered = sorted(statements, key=_in_order)
+        for statement in ordered:
             self._of_parent[statement.parent].append(statement)
             if statement.is_filling:
                 for child in statement.children:
-                    self._of_child[child].append(statement)
+                    self._of_child[child][statement.source].add(statement)
+        self._times: Final = [statement.at for statement in ordered]
+        self.made: Final[dict[object, object]] = {}
+        """What others made of contents, by what they like."""
 
-    def inside(self, parent: str, at: datetime, source: str) -> list[Content]:
-        """All that is in a parent at an instant, however deep, as the source that moves it has to see it."""
+    def inside(self, parent: str, at: datetime, source: str) -> tuple[Content, ...]:
+        """All that is in a parent at an instant, however deep, as the source that moves it has to see it.
+
+        Each thing once, MOST_CONTENTS at the most.
+        """
+        return tuple(self._collect(parent, at, source))
+
+    def epoch(self, at: datetime) -> tuple[int, int]:
+        """The same for all instants between which nothing was told."""
+        return bisect_left(self._times, at), bisect_right(self._times, at)
+
+    def _collect(self, parent: str, at: datetime, source: str) -> list[Content]:
+        """Level by level, each parent opened once, by however many ways one comes to it."""
         found: list[Content] = []
-        self._collect(parent, at, source, (parent,), found)
+        listed: set[str] = set()
+        opened, level = {parent}, [parent]
+        for _ in range(_DEPTH):
+            below: list[str] = []
+            for opening in level:
+                children, goods, told_by = self._directly(opening, at, source)
+                for child in sorted(children - listed):
+                    found.append(Content(identify(child), Decimal(1), "", opening, told_by))
+                    if child not in opened:
+                        opened.add(child)
+                        below.append(child)
+                listed |= children
+                for (epc_class, unit), quantity in sorted(goods.items()):
+                    if quantity > 0:
+                        found.append(Content(identify(epc_class), quantity, unit, opening, told_by))
+                if len(found) >= MOST_CONTENTS:
+                    return found[:MOST_CONTENTS]
+            level = below
         return found
-
-    def _collect(self, parent: str, at: datetime, source: str, path: tuple[str, ...], found: list[Content]) -> None:
-        children, goods, told_by = self._directly(parent, at, source)
-        for child in sorted(children):
-            found.append(Content(identify(child), Decimal(1), "", parent, told_by))
-            if child not in path and len(path) < _DEPTH:
-                self._collect(child, at, source, (*path, child), found)
-        for (epc_class, unit), quantity in sorted(goods.items()):
-            if quantity > 0:
-                found.append(Content(identify(epc_class), quantity, unit, parent, told_by))
 
     def _directly(
         self, parent: str, at: datetime, source: str
@@ -121,13 +149,41 @@ class Containment:
 
     def _moved_on(self, child: str, said: Statement, at: datetime, sources: set[str]) -> bool:
         """Whether a child was put into another parent since."""
-        return any(
-            other.parent != said.parent
-            and other.source in sources
-            and other.at <= at
-            and _in_order(other) > _in_order(said)
-            for other in self._of_child.get(child, ())
-        )
+        if child not in self._of_child:
+            return False
+        of_child, order = self._of_child[child], _in_order(said)
+        for source in sources & of_child.keys():
+            other = of_child[source].last_elsewhere(at, said.parent)
+            if other is not None and _in_order(other) > order:
+                return True
+        return False
+
+
+class _Puts:
+    """Where one source put one child, in order; and for each, the last one before it into another parent."""
+
+    __slots__ = ("_elsewhere", "_statements", "_times")
+
+    def __init__(self) -> None:
+        self._statements: Final[list[Statement]] = []
+        self._times: Final[list[datetime]] = []
+        self._elsewhere: Final[list[Statement | None]] = []
+
+    def add(self, said: Statement) -> None:
+        """Add the next one."""
+        last = self._statements[-1] if self._statements else None
+        changed = last is not None and last.parent != said.parent
+        self._elsewhere.append(last if changed else self._elsewhere[-1] if last is not None else None)
+        self._statements.append(said)
+        self._times.append(said.at)
+
+    def last_elsewhere(self, at: datetime, parent: str) -> Statement | None:
+        """The last one until this instant that is not into this parent."""
+        place = bisect_right(self._times, at) - 1
+        if place < 0:
+            return None
+        last = self._statements[place]
+        return last if last.parent != parent else self._elsewhere[place]
 
 
 def _fill(goods: dict[tuple[str, str], Decimal], said: Statement) -> None:

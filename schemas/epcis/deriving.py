@@ -31,10 +31,12 @@ from schemas.epcis.mapping import (
     Draft,
     Key,
     Telling,
+    belongings,
     draft,
     movement,
+    named_shipment,
     party,
-    shipment_of,
+    shipment_in,
     site_of,
     transactions,
     unknown_step,
@@ -115,22 +117,25 @@ def event_link(key: Key) -> Link:
 
 def affected(new: Iterable[Captured], lookup: Lookup) -> tuple[set[Key], list[Captured]]:
     """Which events have to be derived again, and all events that this needs. `lookup` knows the new ones too."""
+    near = _Near(lookup)
     keys = {one.key for one in new}
-    parents: set[str] = set()
-    for key in sorted(keys):
-        for one in lookup(event_link(key)):
-            parents |= _touched(one, lookup)
-    for parent in _with_ancestors(parents, lookup):
+    parents, children = near.told(one for key in keys for one in near.of(key))
+    for child in children:
+        parents |= near.parents_of(child)
+    for parent in near.with_ancestors(parents):
         keys |= {one.key for one in lookup(("moves", parent))}
-    for key in sorted(keys):
-        for one in lookup(event_link(key)):
-            for link in links_of(one.key, one.event):
-                if link[0] == "shipment":
-                    keys |= {other.key for other in lookup(link)}
-    needed = {(one.key, one.is_declaration): one for key in keys for one in lookup(event_link(key))}
+    shipments = {
+        shipment
+        for key in keys
+        for one in near.of(key)
+        if isinstance(one.event, ObjectEvent) and one.event.action == "OBSERVE"
+        for shipment in _shipments(one.event)
+    }
+    for shipment in shipments:
+        keys |= {one.key for one in lookup(("shipment", shipment))}
+    needed = {(one.key, one.is_declaration): one for key in keys for one in near.of(key)}
     moved = {through.canonical for one in needed.values() for through in _moved(one.event)}
-    inside = {one.key for one in _contents(moved, lookup)}
-    needed |= {(one.key, one.is_declaration): one for key in inside for one in lookup(event_link(key))}
+    needed |= {(one.key, one.is_declaration): one for key in near.contents(moved) for one in near.of(key)}
     return keys, list(needed.values())
 
 
@@ -200,10 +205,15 @@ class _Work:
         if place is None and step != VOID and moves_goods:
             self.notes[telling.key].append("It names no site (bizLocation or readPoint): no stock moves.")
         by_shipment: defaultdict[tuple[str | None, bool], list[Goods]] = defaultdict(list)
-        for belongs in _belongings(event):
+        for belongs in belongings(event):
             by_shipment[belongs] = []
+        named = named_shipment(event)
+        if named is not None:
+            # As it is, and no copy: it may be large, and the same for many events.
+            self._moves[named].append(Move(telling, named, is_named=True, place=place, goods=goods))
+            return
         for one in goods:
-            by_shipment[shipment_of(event, one.through)].append(one)
+            by_shipment[shipment_in(one.through)].append(one)
         for (shipment_id, is_named), found in by_shipment.items():
             if shipment_id is not None:
                 self._moves[shipment_id].append(Move(telling, shipment_id, is_named, place, tuple(found)))
@@ -326,61 +336,82 @@ def _moved(event: AnyEvent) -> list[Identified]:
 
 
 def _shipments(event: ObjectEvent) -> set[str]:
-    return {shipment for shipment, _ in _belongings(event) if shipment is not None}
+    return {shipment for shipment, _ in belongings(event) if shipment is not None}
 
 
-def _belongings(event: ObjectEvent) -> list[tuple[str | None, bool]]:
-    """The shipments that an event's things belong to, each once, as `shipment_of` tells them."""
-    found = [shipment_of(event, identify(epc)) for epc in event.epc_list] or [shipment_of(event, None)]
-    return sorted(set(found), key=lambda belongs: (belongs[0] or "", belongs[1]))
+class _Near:
+    """What is near to a few events. Each event is read once and each child looked up once, however many share it."""
 
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup: Final = lookup
+        self._of: Final[dict[Key, tuple[Captured, ...]]] = {}
+        self._statements: Final[dict[tuple[Key, bool], tuple[str, frozenset[str]] | None]] = {}
+        self._of_child: Final[dict[str, tuple[frozenset[Key], frozenset[str]]]] = {}
 
-def _touched(one: Captured, lookup: Lookup) -> set[str]:
-    """The parents whose contents a statement may change: its own, and those that its children were in."""
-    touched: set[str] = set()
-    for kind, name in links_of(one.key, one.event):
-        if kind == "parent":
-            touched.add(name)
-        elif kind == "child":
-            touched |= _parents_of(name, lookup)
-    return touched
+    def of(self, key: Key) -> tuple[Captured, ...]:
+        """An event and its declaration."""
+        if key not in self._of:
+            self._of[key] = tuple(self._lookup(event_link(key)))
+        return self._of[key]
 
+    def told(self, events: Iterable[Captured]) -> tuple[set[str], set[str]]:
+        """All the parents and all the children that these events tell of."""
+        parents: set[str] = set()
+        children: set[str] = set()
+        for one in events:
+            said = self._said(one)
+            if said is not None:
+                parents.add(said[0])
+                children |= said[1]
+        return parents, children
 
-def _parents_of(child: str, lookup: Lookup) -> set[str]:
-    return {
-        name
-        for other in lookup(("child", child))
-        for kind, name in links_of(other.key, other.event)
-        if kind == "parent"
-    }
+    def parents_of(self, child: str) -> frozenset[str]:
+        """All parents that a child was ever said to be in, or not to be in."""
+        return self._telling(child)[1]
 
+    def with_ancestors(self, parents: Iterable[str]) -> set[str]:
+        """These, and all that they were ever in."""
+        found: set[str] = set()
+        waiting = list(parents)
+        while waiting:
+            parent = waiting.pop()
+            if parent not in found:
+                found.add(parent)
+                waiting += self.parents_of(parent)
+        return found
 
-def _with_ancestors(parents: Iterable[str], lookup: Lookup) -> set[str]:
-    found: set[str] = set()
-    waiting = list(parents)
-    while waiting:
-        parent = waiting.pop()
-        if parent not in found:
-            found.add(parent)
-            waiting += _parents_of(parent, lookup)
-    return found
+    def contents(self, moved: Iterable[str]) -> set[Key]:
+        """All that tell what is in these things, however deep, and where else their contents went."""
+        found: set[Key] = set()
+        seen: set[str] = set()
+        waiting = list(moved)
+        while waiting:
+            parent = waiting.pop()
+            if parent in seen:
+                continue
+            seen.add(parent)
+            told = list(self._lookup(("parent", parent)))
+            found |= {one.key for one in told}
+            for child in self.told(told)[1]:
+                found |= self._telling(child)[0]
+                waiting.append(child)
+        return found
 
+    def _telling(self, child: str) -> tuple[frozenset[Key], frozenset[str]]:
+        """Who tells of a child, and in which parents."""
+        if child not in self._of_child:
+            told = list(self._lookup(("child", child)))
+            self._of_child[child] = frozenset(one.key for one in told), frozenset(self.told(told)[0])
+        return self._of_child[child]
 
-def _contents(moved: Iterable[str], lookup: Lookup) -> Iterable[Captured]:
-    """All statements that tell what is in these things, however deep, and where else their contents went."""
-    seen: set[str] = set()
-    waiting = list(moved)
-    while waiting:
-        parent = waiting.pop()
-        if parent in seen:
-            continue
-        seen.add(parent)
-        for one in lookup(("parent", parent)):
-            yield one
-            for kind, child in links_of(one.key, one.event):
-                if kind == "child":
-                    yield from lookup(("child", child))
-                    waiting.append(child)
+    def _said(self, one: Captured) -> tuple[str, frozenset[str]] | None:
+        known = one.key, one.is_declaration
+        if known not in self._statements:
+            said = None
+            if isinstance(one.event, AggregationEvent | AssociationEvent):
+                said = statement_of(one.key.source, one.key.event_id, one.event)
+            self._statements[known] = None if said is None else (said.parent, said.children)
+        return self._statements[known]
 
 
 _ORDER_LINES: Final = 500

@@ -8,6 +8,7 @@ are mostly misspelt. Each problem names the event's index, the path in the docum
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
@@ -79,7 +80,7 @@ def read_event(document: Mapping[str, Any]) -> AnyEvent:
 
 def loads(raw: bytes | str) -> Any:
     """JSON with exact decimals. Raises ValueError where it is none."""
-    return json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+    return json.loads(raw, parse_float=_decimal, parse_constant=_no_number)
 
 
 def _parsed(raw: bytes) -> Any:
@@ -102,12 +103,14 @@ def _events(content: Any) -> tuple[list[Any], str, Any]:
     if "epcisBody" not in content:
         if isinstance(content.get("eventList"), list):
             return content["eventList"], "eventList", context
-        raise NotADocument(f"The document has no epcisBody (its type is {kind!r}): send an EPCISDocument with events.")
+        raise NotADocument(
+            f"The document has no epcisBody (its type is {_shown(kind)}): send an EPCISDocument with events."
+        )
     if kind != "EPCISDocument":
-        raise NotADocument(f"The document's type is {kind!r}: only an EPCISDocument can be captured.")
+        raise NotADocument(f"The document's type is {_shown(kind)}: only an EPCISDocument can be captured.")
     version = content.get("schemaVersion")
     if version is not None and not str(version).startswith("2."):
-        raise NotADocument(f"schemaVersion {version} is not taken: send EPCIS 2.0 (schemaVersion 2.0).")
+        raise NotADocument(f"schemaVersion {_shown(version)} is not taken: send EPCIS 2.0 (schemaVersion 2.0).")
     body = content["epcisBody"]
     if isinstance(body, dict) and isinstance(body.get("eventList"), list):
         return body["eventList"], "epcisBody.eventList", context
@@ -121,7 +124,7 @@ def _read(index: int, path: str, document: Any) -> Told | Problem:
     if not isinstance(document, dict):
         return Problem(index, path, f"{path or 'The event'} is no JSON object: an event is one.")
     said = document.get("eventID")
-    event_id = said if isinstance(said, str) else ""
+    event_id = _encodable(said)[:_LONGEST_ID] if isinstance(said, str) else ""
     kind = document.get("type")
     if kind not in _TYPES:
         where = f"{path}.type" if path else "type"
@@ -143,11 +146,9 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {
-        name: told if name == "ilmd" else _plain(told)
-        for name, told in value.items()
-        if ":" not in name and not name.startswith("@")
-    }
+    plain = [name for name in value if ":" not in name and not name.startswith("@")]
+    # No part has so many fields: what is cut off is not needed to refuse it.
+    return {name: value[name] if name == "ilmd" else _plain(value[name]) for name in plain[:_MOST_FIELDS]}
 
 
 def _sentence(path: str, errors: Iterable[ErrorDetails]) -> tuple[str, str]:
@@ -160,6 +161,7 @@ def _sentence(path: str, errors: Iterable[ErrorDetails]) -> tuple[str, str]:
     context = first.get("ctx") or {}
     if context.get("field"):
         where = f"{where}.{context['field']}" if where else str(context["field"])
+    where = _encodable(where)
     name, value = where or "The event", _shown(first.get("input"))
     sentence = _SENTENCES.get(first["type"], "{name} {value} is wrong: {message}").format(
         name=name,
@@ -173,8 +175,20 @@ def _sentence(path: str, errors: Iterable[ErrorDetails]) -> tuple[str, str]:
 
 
 def _shown(value: Any) -> str:
-    shown = json.dumps(value, default=str, ensure_ascii=False)
+    shown = _encodable(json.dumps(value, default=str, ensure_ascii=False))
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+
+
+def _decimal(text: str) -> Decimal:
+    with suppress(ArithmeticError):
+        if len(text) <= _LONGEST_NUMBER:
+            return Decimal(text)
+    raise ValueError(f"{text[:_SHOWN]} is a number that nobody can keep")
+
+
+def _encodable(text: str) -> str:
+    """The text without what no UTF-8 has (a lone half of a surrogate pair): it is shown, and goes into answers."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _no_number(text: str) -> NoReturn:
@@ -182,6 +196,9 @@ def _no_number(text: str) -> NoReturn:
 
 
 _SHOWN: Final = 80
+_LONGEST_ID: Final = 2_000
+_LONGEST_NUMBER: Final = 4_300
+_MOST_FIELDS: Final = 200
 _TYPES: Final = ("ObjectEvent", "AggregationEvent", "AssociationEvent", "TransactionEvent", "TransformationEvent")
 _EVENT: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="type")])
 _SENTENCES: Final = {
@@ -190,6 +207,7 @@ _SENTENCES: Final = {
     "datetime": "{name} {value} is not an RFC 3339 time with an offset: write it as in 2026-11-22T10:00:00.000+02:00",
     "timezone_aware": "{name} {value} has no UTC offset: write it as in 2026-11-22T10:00:00.000+02:00",
     "number": "{name} {value} is no JSON number: write it without quotes",
+    "magnitude": "{name} {value} cannot be reckoned with: below 10^15, and of 40 digits at the most",
     "vocabulary": "{name} {value} is no word of CBV 2.0 and no URI of your own; the words are {known}",
     "rule": "{name}: {advice}",
     "string_pattern_mismatch": "{name} {value} has not the form that the standard asks for",

@@ -6,7 +6,7 @@ they were written. Messages of rules are advice: `schemas.epcis.document` puts t
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -29,6 +29,11 @@ _NAMES: Final = {
 }
 
 
+_MOST: Final = Decimal(10) ** 15
+_DIGITS: Final = 40
+"""So many digits a number may have: more than any float is written with, few enough to be reckoned with."""
+
+
 def _refuse(field: str, advice: str) -> NoReturn:
     raise PydanticCustomError("rule", "{advice}", {"field": field, "advice": advice})
 
@@ -42,7 +47,13 @@ def _dated(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise PydanticCustomError("number", "not a JSON number")
-    return value
+    number = Decimal(value)
+    _, digits, exponent = number.as_tuple()
+    if not (isinstance(exponent, int) and len(digits) <= _DIGITS and -_DIGITS <= exponent <= _DIGITS):
+        raise PydanticCustomError("magnitude", "too many digits")
+    if number.copy_abs() >= _MOST:
+        raise PydanticCustomError("magnitude", "too large")
+    return number
 
 
 def _known(words: frozenset[str]) -> AfterValidator:
@@ -56,6 +67,10 @@ def _known(words: frozenset[str]) -> AfterValidator:
 
     return AfterValidator(check)
 
+
+_Part = TypeVar("_Part")
+Many = Annotated[tuple[_Part, ...], Field(fail_fast=True)]
+"""The first that is wrong is told: a list of what is wrong with each would be a hundred times as large as they are."""
 
 Uri = Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[^\x00-\x20\x7f]+$")]
 Time = Annotated[AwareDatetime, BeforeValidator(_dated)]
@@ -126,8 +141,8 @@ class Destination(Part):
 class PersistentDisposition(Part):
     """Dispositions that stay until they are unset."""
 
-    set: tuple[Disposition, ...] = ()
-    unset: tuple[Disposition, ...] = ()
+    set: Many[Disposition] = ()
+    unset: Many[Disposition] = ()
 
 
 class SensorMetadata(Part):
@@ -176,7 +191,7 @@ class SensorElement(Part):
     """What sensors measured."""
 
     sensor_metadata: SensorMetadata | None = None
-    sensor_report: Annotated[tuple[SensorReport, ...], Field(min_length=1)]
+    sensor_report: Annotated[Many[SensorReport], Field(min_length=1)]
 
 
 class ErrorDeclaration(Part):
@@ -184,7 +199,7 @@ class ErrorDeclaration(Part):
 
     declaration_time: Time
     reason: ErrorReason | None = None
-    corrective_event_ids: tuple[Uri, ...] = ()
+    corrective_event_ids: Many[Uri] = ()
 
 
 class EpcisEvent(Part):
@@ -195,16 +210,16 @@ class EpcisEvent(Part):
     event_time_zone_offset: Annotated[str, Field(pattern=r"^[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)$")]
     record_time: Time | None = None
     error_declaration: ErrorDeclaration | None = None
-    certification_info: Uri | tuple[Uri, ...] | None = None
+    certification_info: Uri | Many[Uri] | None = None
     biz_step: BizStep | None = None
     disposition: Disposition | None = None
     persistent_disposition: PersistentDisposition | None = None
     read_point: Place | None = None
     biz_location: Place | None = None
-    biz_transaction_list: tuple[Transaction, ...] = ()
-    source_list: tuple[Source, ...] = ()
-    destination_list: tuple[Destination, ...] = ()
-    sensor_element_list: tuple[SensorElement, ...] = ()
+    biz_transaction_list: Many[Transaction] = ()
+    source_list: Many[Source] = ()
+    destination_list: Many[Destination] = ()
+    sensor_element_list: Many[SensorElement] = ()
 
 
 class ObjectEvent(EpcisEvent):
@@ -212,8 +227,8 @@ class ObjectEvent(EpcisEvent):
 
     type: Literal["ObjectEvent"]
     action: Action
-    epc_list: tuple[Uri, ...] = ()
-    quantity_list: tuple[Quantity, ...] = ()
+    epc_list: Many[Uri] = ()
+    quantity_list: Many[Quantity] = ()
     ilmd: dict[str, Any] | None = None
 
     @model_validator(mode="after")
@@ -230,8 +245,8 @@ class _Joining(EpcisEvent):
 
     action: Action
     parent_id: Uri | None = None
-    child_epcs: tuple[Uri, ...] = ()
-    child_quantity_list: tuple[Quantity, ...] = ()
+    child_epcs: Many[Uri] = ()
+    child_quantity_list: Many[Quantity] = ()
 
     @model_validator(mode="after")
     def _joined(self) -> "_Joining":
@@ -260,20 +275,20 @@ class TransactionEvent(EpcisEvent):
 
     type: Literal["TransactionEvent"]
     action: Action
-    biz_transaction_list: Annotated[tuple[Transaction, ...], Field(min_length=1)]
+    biz_transaction_list: Annotated[Many[Transaction], Field(min_length=1)]
     parent_id: Uri | None = None
-    epc_list: tuple[Uri, ...] = ()
-    quantity_list: tuple[Quantity, ...] = ()
+    epc_list: Many[Uri] = ()
+    quantity_list: Many[Quantity] = ()
 
 
 class TransformationEvent(EpcisEvent):
     """Inputs were used up, and outputs made of them."""
 
     type: Literal["TransformationEvent"]
-    input_epc_list: tuple[Uri, ...] = ()
-    input_quantity_list: tuple[Quantity, ...] = ()
-    output_epc_list: tuple[Uri, ...] = ()
-    output_quantity_list: tuple[Quantity, ...] = ()
+    input_epc_list: Many[Uri] = ()
+    input_quantity_list: Many[Quantity] = ()
+    output_epc_list: Many[Uri] = ()
+    output_quantity_list: Many[Quantity] = ()
     transformation_id: Uri | None = None
     ilmd: dict[str, Any] | None = None
 

@@ -1,17 +1,22 @@
 """The goods that an EPCIS event is about: items by GTIN, lot and unit, one by one where they have serial numbers."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from schemas.epcis.containment import Containment, Content
+from schemas.epcis.containment import MOST_CONTENTS, Containment, Content
 from schemas.epcis.events import EpcisEvent, Quantity
 from schemas.epcis.identifiers import Identified, identify
 
 EACH: Final = "EA"
 """The unit of what is counted one by one: things with a serial number, and quantities without a unit of measure."""
 
-_MOST: Final = Decimal(10) ** 12
+MOST_QUANTITY: Final = Decimal(10) ** 12
+"""Quantities of ours are below this."""
+
 _THOUSANDTH: Final = Decimal("0.001")
 
 
@@ -51,21 +56,55 @@ def goods_of(
     containment: Containment | None,
 ) -> Taken:
     """The goods of these identifiers and quantities, and with `containment`, of all that lies in them."""
+    parts = [_of_thing(source, event.event_time, through, containment) for through in _distinct(epcs)]
+    elements = tuple(quantities)
+    if len(parts) == 1 and not elements:
+        return parts[0]
+    found = [one for part in parts for one in part.goods]
+    notes = [note for part in parts for note in part.notes]
+    for element in elements:
+        _add_class(found, notes, element)
+    return Taken(tuple(_bounded(found, notes)), tuple(dict.fromkeys(notes)))
+
+
+def _of_thing(source: str, at: datetime, through: Identified, containment: Containment | None) -> Taken:
+    """The goods of one thing: the same object for all movements between which nothing was told."""
+    if containment is None:
+        return _opened(through, (), followed=False)
+    asked = through.said, containment.epoch(at), source
+    taken = containment.made.get(asked)
+    if not isinstance(taken, Taken):
+        inside = containment.inside(through.canonical, at, source)
+        taken = containment.made[asked] = _opened(through, inside, followed=True)
+    return taken
+
+
+def _opened(through: Identified, inside: Sequence[Content], *, followed: bool) -> Taken:
     found: list[Goods] = []
     notes: list[str] = []
-    for through in _distinct(epcs):
-        inside = [] if containment is None else containment.inside(through.canonical, event.event_time, source)
-        if through.kind == "gtin" and not through.is_class:
-            found.append(_one(through, through))
-        elif through.is_class:
-            notes.append(f"{through.said} names a class and no thing: put it into the quantityList.")
-        elif not any(content.identified.kind == "gtin" for content in inside):
-            notes.append(_nothing_inside(through, followed=containment is not None))
-        for content in inside:
-            _add_content(found, notes, content, through)
-    for element in quantities:
-        _add_class(found, notes, element)
-    return Taken(tuple(found), tuple(dict.fromkeys(notes)))
+    if through.kind == "gtin" and not through.is_class:
+        found.append(_one(through.said, through.said))
+    elif through.is_class:
+        notes.append(f"{through.said} names a class and no thing: put it into the quantityList.")
+    elif not any(content.identified.kind == "gtin" for content in inside):
+        notes.append(_nothing_inside(through, followed=followed))
+    for content in inside:
+        _add_content(found, notes, content, through)
+    if len(inside) >= MOST_CONTENTS:
+        notes.append(f"{through.said} holds {MOST_CONTENTS} things or more: the first ones are followed.")
+    return Taken(tuple(_bounded(found, notes)), tuple(dict.fromkeys(notes)))
+
+
+def _bounded(found: list[Goods], notes: list[str]) -> list[Goods]:
+    """Without items whose sum nobody can keep: what others say to be in a pallet must not keep it from moving."""
+    sums: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for one in found:
+        sums[one.sort] += one.quantity
+    excess = {sort for sort, quantity in sums.items() if quantity >= MOST_QUANTITY}
+    notes += [
+        f"{item}: the quantity of {sums[item, lot, unit]} {unit} is too large." for item, lot, unit in sorted(excess)
+    ]
+    return [one for one in found if one.sort not in excess] if excess else found
 
 
 def _distinct(epcs: Iterable[str]) -> list[Identified]:
@@ -73,14 +112,17 @@ def _distinct(epcs: Iterable[str]) -> list[Identified]:
     return [found for _, found in sorted({found.canonical: found for found in map(identify, epcs)}.items())]
 
 
-def _one(thing: Identified, through: Identified, told_by: tuple[str, ...] = ()) -> Goods:
-    return Goods(thing.key, _lot(thing), EACH, Decimal(1), thing.canonical, through, told_by)
+@lru_cache(maxsize=65_536)
+def _one(named: str, through: str, told_by: tuple[str, ...] = ()) -> Goods:
+    """One thing: the same object whenever it moves, since a pallet of a thousand may move a thousand times."""
+    thing = identify(named)
+    return Goods(thing.key, _lot(thing), EACH, Decimal(1), thing.canonical, identify(through), told_by)
 
 
 def _add_content(found: list[Goods], notes: list[str], content: Content, through: Identified) -> None:
     inside = content.identified
     if not content.unit and inside.kind == "gtin" and not inside.is_class:
-        found.append(_one(inside, through, content.told_by))
+        found.append(_one(inside.said, through.said, content.told_by))
     elif inside.is_class:
         quantity = _quantity(content.quantity, inside, notes)
         if quantity is not None:
@@ -102,8 +144,8 @@ def _add_class(found: list[Goods], notes: list[str], element: Quantity) -> None:
 
 
 def _quantity(quantity: Decimal, named: Identified, notes: list[str]) -> Decimal | None:
-    rounded = quantity.quantize(_THOUSANDTH) if quantity < _MOST else _MOST
-    if rounded >= _MOST:
+    rounded = quantity.quantize(_THOUSANDTH) if quantity < MOST_QUANTITY else MOST_QUANTITY
+    if rounded >= MOST_QUANTITY:
         notes.append(f"{named.said}: the quantity {quantity} is too large to be kept.")
         return None
     if rounded != quantity:
@@ -113,7 +155,7 @@ def _quantity(quantity: Decimal, named: Identified, notes: list[str]) -> Decimal
 
 def _lot(named: Identified) -> str | None:
     lot = named.lot
-    return lot if lot and lot.isprintable() and len(lot) <= _LONGEST_LOT else None
+    return lot if lot and lot.isprintable() and len(lot) <= _LONGEST_LOT and _PARTS.isdisjoint(lot) else None
 
 
 def _nothing_inside(through: Identified, *, followed: bool) -> str:
@@ -125,3 +167,5 @@ def _nothing_inside(through: Identified, *, followed: bool) -> str:
 
 
 _LONGEST_LOT: Final = 60
+_PARTS: Final = frozenset("|>")
+"""What separates the parts of a key of ours, and so stands in none of them."""

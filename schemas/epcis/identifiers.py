@@ -141,7 +141,10 @@ def _of(said: str, ai: str, key: str, qualifier: str = "", value: str | None = N
 
 def _digital_link(said: str) -> Identified | None:
     """The key in a link's path, of whichever domain and behind whatever path; the query is passed over."""
-    segments = urlsplit(said).path.split("/")[1:]
+    try:
+        segments = urlsplit(said).path.split("/")[1:]
+    except ValueError:  # as of `http://[`
+        return None
     for place in range(len(segments) - 1):
         ai, value = _CONVENIENT.get(segments[place], segments[place]), segments[place + 1]
         form = _KEYS.get(ai)

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -176,18 +177,24 @@ def party(event: EpcisEvent, *, is_source: bool) -> str | None:
     return None
 
 
-def shipment_of(event: EpcisEvent, through: Identified | None) -> tuple[str | None, bool]:
-    """The shipment that goods belong to, and whether the event names it (and not the container that they are in).
+def named_shipment(event: EpcisEvent) -> str | None:
+    """The shipment that the event itself names: by the despatch advice, else by the purchase order."""
+    found = [*transactions(event, "desadv"), *transactions(event, "po")]
+    return found[0] if found else None
 
-    The despatch advice, else the purchase order, else the SSCC by which the goods are in the event.
-    """
-    for kind in ("desadv", "po"):
-        found = transactions(event, kind)
-        if found:
-            return found[0], True
-    if through is not None and through.kind == "sscc":
-        return through.key, False
-    return None, True
+
+def shipment_in(through: Identified | None) -> tuple[str | None, bool]:
+    """The shipment of goods whose event names none, by the SSCC they are in; and that the event does not name it."""
+    return (through.key, False) if through is not None and through.kind == "sscc" else (None, True)
+
+
+def belongings(event: ObjectEvent) -> list[tuple[str | None, bool]]:
+    """The shipments that an event's things belong to, each once, and whether the event names them."""
+    named = named_shipment(event)
+    if named is not None:
+        return [(named, True)]
+    found = {shipment_in(identify(epc)) for epc in event.epc_list} or {shipment_in(None)}
+    return sorted(found, key=lambda belongs: (belongs[0] or "", belongs[1]))
 
 
 def transactions(event: EpcisEvent, kind: str) -> list[str]:
@@ -208,29 +215,16 @@ def document_number(uri: str) -> str | None:
     if known.key:
         return name_of(known.key + (known.serial or ""))
     if uri.startswith(("http://", "https://")):
-        return name_of(unquote(urlsplit(uri).path.rstrip("/").rpartition("/")[2]) or uri)
+        with contextlib.suppress(ValueError):  # `http://[` is a name like any other
+            return name_of(unquote(urlsplit(uri).path.rstrip("/").rpartition("/")[2]) or uri)
     return name_of(uri)
 
 
 def references(event: EpcisEvent, shipment_id: str | None = None, through: Identified | None = None) -> dict[str, str]:
     """What else the event belongs to: order, shipment, container, documents."""
-    orders = transactions(event, "po")
-    found = {
-        "order_id": orders[0] if len(orders) == 1 else None,
-        "shipment_id": shipment_id,
-        "asn": _first(transactions(event, "desadv")),
-        "bill_of_lading": _first(transactions(event, "bol")),
-        "invoice": _first(transactions(event, "inv")),
-    }
-    things = [identify(epc) for epc in event.epc_list] if isinstance(event, ObjectEvent | TransactionEvent) else []
-    codes = {thing.key for thing in things if thing.kind == "sscc"}
+    found = _shared(_Itself(event)).references | {"shipment_id": shipment_id}
     if through is not None and through.kind == "sscc":
         found["sscc"] = through.key
-    elif len(codes) == 1:
-        found["sscc"] = codes.pop()
-    boxes = {thing.key for thing in things if thing.kind == "container"}
-    if len(boxes) == 1:
-        found["container"] = boxes.pop()
     return {name: value for name, value in found.items() if value}
 
 
@@ -278,15 +272,53 @@ def _site(found: Identified) -> Site | None:
 
 
 def _attributes(telling: Telling) -> dict[str, str]:
-    event = telling.event
-    found = {
-        "epcis_event_id": telling.key.event_id,
+    return {"epcis_event_id": telling.key.event_id[:_LONGEST_TEXT]} | _shared(_Itself(telling.event)).attributes
+
+
+class _Itself:
+    """An event by what it is and not by what it says: to compare two of them would be to read them."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: EpcisEvent) -> None:
+        self.event: Final = event
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.event is self.event
+
+    def __hash__(self) -> int:
+        return id(self.event)
+
+
+class _Shared(NamedTuple):
+    """What all that follows from one event has in common; found once, since thousands of drafts may follow."""
+
+    references: dict[str, str | None]
+    attributes: dict[str, str]
+
+
+@lru_cache(maxsize=256)
+def _shared(itself: _Itself) -> _Shared:
+    event = itself.event
+    orders = transactions(event, "po")
+    things = [identify(epc) for epc in event.epc_list] if isinstance(event, ObjectEvent | TransactionEvent) else []
+    codes = {thing.key for thing in things if thing.kind == "sscc"}
+    boxes = {thing.key for thing in things if thing.kind == "container"}
+    told = {
+        "order_id": orders[0] if len(orders) == 1 else None,
+        "asn": _first(transactions(event, "desadv")),
+        "bill_of_lading": _first(transactions(event, "bol")),
+        "invoice": _first(transactions(event, "inv")),
+        "sscc": codes.pop() if len(codes) == 1 else None,
+        "container": boxes.pop() if len(boxes) == 1 else None,
+    }
+    said = {
         "biz_step": event.biz_step,
         "disposition": event.disposition,
         "read_point": event.read_point.id if event.read_point else None,
         "biz_transactions": ", ".join(f"{one.type or '?'} {one.biz_transaction}" for one in event.biz_transaction_list),
     }
-    return {name: value[:_LONGEST_TEXT] for name, value in found.items() if value}
+    return _Shared(told, {name: value[:_LONGEST_TEXT] for name, value in said.items() if value})
 
 
 def _first(values: list[str]) -> str | None:

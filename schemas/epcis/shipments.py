@@ -7,12 +7,12 @@ comes in once: in by what takes it into stock (receiving, accepting), by `arrivi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from schemas.epcis.goods import Goods
+from schemas.epcis.goods import MOST_QUANTITY, Goods
 from schemas.epcis.identifiers import identify
 from schemas.epcis.mapping import (
     IN,
@@ -52,17 +52,12 @@ class Move(NamedTuple):
 
 @dataclass(slots=True)
 class _Tally:
-    """What of a move counts. `back`: the things that were taken back, whether they count here or elsewhere."""
+    """What of a move counts. `is_void`: all of it was taken back, whether it counted here or elsewhere."""
 
     move: Move
     goods: list[Goods] = field(default_factory=list)
-    back: set[str] = field(default_factory=set)
-
-    @property
-    def is_void(self) -> bool:
-        """Whether all of it was taken back."""
-        told = self.move.goods
-        return bool(told) and not self.goods and all(one.thing in self.back for one in told if one.thing)
+    number: int = 0
+    is_void: bool = False
 
 
 def shipment_drafts(moves: Sequence[Move]) -> tuple[list[tuple[Key, Draft]], list[tuple[Key, str]]]:
@@ -84,66 +79,107 @@ def shipment_drafts(moves: Sequence[Move]) -> tuple[list[tuple[Key, Draft]], lis
 def _left(moves: Iterable[Move], notes: list[tuple[Key, str]]) -> list[_Tally]:
     """What left, move by move, without what left already and what was taken back since."""
     tallies: list[_Tally] = []
-    away: dict[tuple[str, str, str], _Tally] = {}
+    away: defaultdict[tuple[str, str], dict[str, _Tally]] = defaultdict(dict)
+    departed: defaultdict[str, _Departed] = defaultdict(_Departed)
     for move in moves:
         source, site = move.telling.key.source, move.place.name if move.place else ""
         if move.telling.step in OUT:
             tally = _Tally(move)
             tallies.append(tally)
+            gone = away[source, site]
+            again: list[str] = []
             for goods in move.goods:
-                if goods.thing and (source, site, goods.thing) in away:
-                    notes.append((move.telling.key, f"{goods.thing} has left with this shipment already: told once."))
-                    continue
-                tally.goods.append(goods)
-                if goods.thing:
-                    away[source, site, goods.thing] = tally
-        elif move.telling.step == VOID and not _take_back(move, [one for one in tallies if _same(one, source)], away):
+                if not goods.thing:
+                    tally.goods.append(goods)
+                elif goods.thing in gone:
+                    again.append(goods.thing)
+                else:
+                    tally.goods.append(goods)
+                    gone[goods.thing] = tally
+            if again:
+                notes.append((move.telling.key, f"{_and_more(again)} left with this shipment already: told once."))
+            departed[source].add(tally)
+        elif move.telling.step == VOID and not departed[source].take_back(move, away):
             notes.append((move.telling.key, "It takes back a shipping that nobody told of: nothing changes."))
+    for tally in tallies:
+        departed[tally.move.telling.key.source].judge(tally)
     return tallies
 
 
-def _take_back(move: Move, tallies: list[_Tally], away: dict[tuple[str, str, str], _Tally]) -> bool:
-    """Take what a void names (or what is in it) out of what left; whether there was anything."""
-    things = {goods.thing for goods in move.goods if goods.thing}
-    containers = {goods.through.canonical for goods in move.goods}
-    containers |= {name for name in _named(move) if name}
-    found = False
-    for tally in tallies:
-        of_void = {one for one in tally.move.goods if one.thing in things or one.through.canonical in containers}
-        tally.back |= {one.thing for one in of_void if one.thing}
-        kept = [one for one in tally.goods if not one.thing or one not in of_void]
-        found = found or len(kept) < len(tally.goods)
-        tally.goods[:] = kept
-        standing = {goods.thing for goods in kept}
-        for known in [known for known, holder in away.items() if holder is tally and known[2] not in standing]:
-            del away[known]
-    for goods in move.goods:
-        if not goods.thing:
-            found = _reduce(tallies, goods) or found
-    return found
+class _Departed:
+    """What left by one source, found by what it names: a void_shipping looks at nothing else."""
 
+    def __init__(self) -> None:
+        self._by_name: Final[defaultdict[str, dict[int, _Tally]]] = defaultdict(dict)
+        self._by_sort: Final[defaultdict[tuple[str, str, str], list[_Tally]]] = defaultdict(list)
+        self._back: Final[dict[str, int]] = {}
+        self._number = 0
 
-def _reduce(tallies: Sequence[_Tally], goods: Goods) -> bool:
-    """Take so much of a class out of what left, the last departure first."""
-    rest = goods.quantity
-    for tally in reversed(tallies):
-        for place, one in reversed(list(enumerate(tally.goods))):
-            if one.thing or one.sort != goods.sort or not rest:
-                continue
-            taken = min(rest, one.quantity)
-            rest -= taken
-            if taken == one.quantity:
-                del tally.goods[place]
-            else:
-                tally.goods[place] = one._replace(quantity=one.quantity - taken)
-    return rest < goods.quantity
+    def add(self, tally: _Tally) -> None:
+        """One more departure."""
+        self._number += 1
+        tally.number = self._number
+        for name in {one.thing for one in tally.goods if one.thing}.union(_named(tally.move)):
+            self._by_name[name][self._number] = tally
+        for sort in {one.sort for one in tally.goods if not one.thing}:
+            self._by_sort[sort].append(tally)
+
+    def judge(self, tally: _Tally) -> None:
+        """Find out whether all of a departure was taken back after it."""
+        told = tally.move.goods
+        tally.is_void = (
+            bool(told)
+            and not tally.goods
+            and all(self._back.get(one.thing, 0) >= tally.number for one in told if one.thing)
+        )
+
+    def take_back(self, move: Move, away: Mapping[tuple[str, str], dict[str, _Tally]]) -> bool:
+        """Take what a void names (or what is in it) out of what left; whether there was anything."""
+        names = {goods.thing for goods in move.goods if goods.thing}.union(_named(move))
+        named: dict[int, _Tally] = {}
+        for name in names:
+            named |= self._by_name.pop(name, {})  # what was taken back once is not there any more
+            self._back[name] = self._number
+        found = False
+        for tally in named.values():
+            back = {one.thing for one in tally.move.goods if one.thing in names or one.through.canonical in names}
+            self._back.update(dict.fromkeys(back, self._number))
+            kept = [one for one in tally.goods if not one.thing or one.thing not in back]
+            found = found or len(kept) < len(tally.goods)
+            tally.goods[:] = kept
+            gone = away[tally.move.telling.key.source, tally.move.place.name if tally.move.place else ""]
+            for thing in back:
+                if gone.get(thing) is tally:
+                    del gone[thing]
+        for goods in move.goods:
+            if not goods.thing:
+                found = self._reduce(goods) or found
+        return found
+
+    def _reduce(self, goods: Goods) -> bool:
+        """Take so much of a class out of what left, the last departure first."""
+        rest, tallies = goods.quantity, self._by_sort[goods.sort]
+        while tallies and rest:
+            tally = tallies[-1]
+            for place, one in reversed(list(enumerate(tally.goods))):
+                if one.thing or one.sort != goods.sort or not rest:
+                    continue
+                taken = min(rest, one.quantity)
+                rest -= taken
+                if taken == one.quantity:
+                    del tally.goods[place]
+                else:
+                    tally.goods[place] = one._replace(quantity=one.quantity - taken)
+            if rest:
+                tallies.pop()
+        return rest < goods.quantity
 
 
 def _came(moves: Sequence[Move], notes: list[tuple[Key, str]]) -> list[_Tally]:
     """What came in, move by move: once each, `arriving` only what nothing else takes into stock."""
     inward = [move for move in moves if move.telling.step in IN]
     tallies: list[_Tally] = []
-    here: set[tuple[str, str, str]] = set()
+    here: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     sorts: set[tuple[str, str, tuple[str, str, str]]] = set()
     for is_arrival in (False, True):
         for move in inward:
@@ -152,18 +188,19 @@ def _came(moves: Sequence[Move], notes: list[tuple[Key, str]]) -> list[_Tally]:
             source, site = move.telling.key.source, move.place.name if move.place else ""
             tally = _Tally(move)
             tallies.append(tally)
+            came = here[source, site]
+            again: list[str] = []
             for goods in move.goods:
-                known = (source, site, goods.thing) in here if goods.thing else is_arrival
-                if known and (goods.thing or (source, site, goods.sort) in sorts):
-                    notes.append(
-                        (move.telling.key, f"{goods.thing or goods.item} is taken into stock by another event.")
-                    )
+                if goods.thing in came if goods.thing else is_arrival and (source, site, goods.sort) in sorts:
+                    again.append(goods.thing or goods.item)
                     continue
                 tally.goods.append(goods)
                 if goods.thing:
-                    here.add((source, site, goods.thing))
+                    came.add(goods.thing)
                 elif not is_arrival:
                     sorts.add((source, site, goods.sort))
+            if again:
+                notes.append((move.telling.key, f"{_and_more(again)} came into stock by another event."))
     return tallies
 
 
@@ -208,7 +245,7 @@ def _arrivals(moves: Sequence[Move], left: Sequence[_Tally], came: Sequence[_Tal
     for (source, name), move in sorted(last.items()):
         site = move.place.name if move.place else None
         if name == "delivered":
-            lines = _received(left, [tally for tally in came if _same(tally, source)])
+            lines = _received(source, left, [tally for tally in came if _same(tally, source)])
             drafts += [(move.telling.key, one) for one in milestone(move, lines=lines, destination=site)]
         else:
             drafts += [(move.telling.key, one) for one in milestone(move)]
@@ -260,13 +297,13 @@ def _lines(tallies: Iterable[_Tally]) -> list[dict[str, str]]:
     return _as_lines(sums)
 
 
-def _received(left: Iterable[_Tally], came: Iterable[_Tally]) -> list[dict[str, str]]:
+def _received(source: str, left: Sequence[_Tally], came: Sequence[_Tally]) -> list[dict[str, str]]:
     """What was handed over, on the orders under which it was sent; nothing where that cannot be told.
 
     A delivery without lines delivers what the shipment is known to hold.
     """
     orders: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for line in _lines(left):
+    for line in _lines(_sent(source, left, came)):
         orders[line["item"], line["unit"]].add(line.get("order_id", ""))
     if not orders:
         return []
@@ -283,10 +320,29 @@ def _received(left: Iterable[_Tally], came: Iterable[_Tally]) -> list[dict[str, 
     return _as_lines(sums)
 
 
+def _sent(source: str, left: Sequence[_Tally], came: Sequence[_Tally]) -> list[_Tally]:
+    """The departures that a source's deliveries are measured by.
+
+    Its own; where it told none, those of the others: of the ones who sent on an order that its deliveries name, where
+    there are such. So nobody's statement changes what somebody else said of a shipment of his own.
+    """
+    own = [tally for tally in left if _same(tally, source) and not tally.is_void]
+    if own:
+        return own
+    named = {order for tally in came for order in transactions(tally.move.telling.event, "po")}
+    senders = {
+        tally.move.telling.key.source
+        for tally in left
+        if not named.isdisjoint(transactions(tally.move.telling.event, "po"))
+    }
+    return [tally for tally in left if not senders or tally.move.telling.key.source in senders]
+
+
 def _as_lines(sums: dict[tuple[str, str, str], Decimal]) -> list[dict[str, str]]:
     return [
         {"item": item, "quantity": shown(thousandths(quantity)), "unit": unit} | ({"order_id": order} if order else {})
         for (item, unit, order), quantity in sorted(sums.items())
+        if quantity < MOST_QUANTITY
     ]
 
 
@@ -299,6 +355,10 @@ def _milestone_references(move: Move) -> dict[str, str]:
 
 def _named(move: Move) -> list[str]:
     return [identify(epc).canonical for epc in getattr(move.telling.event, "epc_list", ())]
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 def _same(tally: _Tally, source: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -431,3 +432,126 @@ def test_a_store_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "captures.sqlite").write_bytes(b"no database" * 1_000)
     with pytest.raises(WrongInput, match=r"cannot be opened"):
         Captures(tmp_path / "captures.sqlite")
+
+
+async def _until_it_ended(capturing: Capturing, captures: Captures) -> None:
+    """Run the worker until the job has ended; fails where it never does."""
+    work = asyncio.create_task(capturing.run())
+    for _ in range(2_000):
+        job = captures.job("j")
+        assert job is not None
+        if job.state == "finished" or work.done():
+            break
+        await asyncio.sleep(0.005)
+    assert not work.done()
+    work.cancel()
+
+
+@pytest.mark.parametrize("step", ["unfinished", "job", "stage", "unsaid", "sent", "finish"])
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("database or disk is full"), OSError(28, "No space left")])
+def test_a_store_that_fails_for_a_while_costs_no_job(
+    tmp_path: Path, intake: Intake, step: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captures = Captures(tmp_path / "captures.sqlite")
+    capturing = Capturing(intake, captures, first_wait=0.001)
+    capturing.add(Job("j", "acme", ACME, "rollback", document(MADE), capturing.now()))
+    whole, failures = getattr(captures, step), [error] * 3
+
+    def fails(*args: Any, **named: Any) -> Any:
+        if failures and threading.current_thread() is not threading.main_thread():  # and not where the test asks
+            raise failures.pop()
+        return whole(*args, **named)
+
+    monkeypatch.setattr(captures, step, fails)
+    asyncio.run(_until_it_ended(capturing, captures))
+    job = captures.job("j")
+    assert job is not None
+    assert (job.as_dict()["success"], failures) == (True, [])
+    assert World(intake.live()).on_hand(DRILL_ITEM, HERE_GLN) == 2_000
+    captures.close()
+
+
+def test_a_full_disk_leaves_no_transaction_open(tmp_path: Path, intake: Intake) -> None:
+    captures = Captures(tmp_path / "captures.sqlite")
+    capturing = Capturing(intake, captures)
+    pages = captures._db.execute("PRAGMA page_count").fetchone()[0]  # a disk that is full, and again is not
+    captures._db.execute(f"PRAGMA max_page_count = {pages + 1}")
+    job = Job("j", "acme", ACME, "rollback", b"x" * 100_000, capturing.now())
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        capturing.add(job)
+    captures._db.execute("PRAGMA max_page_count = 100000")
+    capturing.add(job)
+    assert captures.unfinished() == ["j"]
+    captures.close()
+
+
+def test_a_store_that_cannot_be_used_is_told_as_503(site: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    for name in ("add", "event", "job"):
+        monkeypatch.setattr(Captures, name, fails)
+    answers = [site.post(document(MADE)), site.get("/v1/epcis/capture/j"), site.get("/v1/epcis/events/made")]
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "5")] * 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type": "ObjectEvent", "example:note": 1e99999999999999999999}',
+        b'{"type": "EPCISDocument", "schemaVersion": "\\ud800", "epcisBody": {"eventList": []}}',
+        b'{"type": "\\ud800"}',
+    ],
+)
+def test_numbers_and_texts_that_nobody_can_keep_are_a_400(site: Gateway, body: bytes) -> None:
+    assert site.post(body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"type": "\ud800"},
+        {"type": "ObjectEvent", "eventID": "\ud800"},
+        {"type": "ObjectEvent", "\ud800": 1},
+        {**MADE, "eventID": "odd", "bizLocation": {"id": "http://["}},
+        {**MADE, "eventID": "odd", "bizTransactionList": [{"type": "po", "bizTransaction": "http://["}]},
+        {**MADE, "eventID": "odd", "epcList": ["https://[x"]},
+    ],
+)
+def test_odd_texts_of_one_event_cost_no_other(site: Gateway, intake: Intake, odd: dict[str, Any]) -> None:
+    job = site.capture(odd, MADE, GS1_Capture_Error_Behaviour="proceed")
+    assert "made" in {event.attributes["epcis_event_id"] for event in intake.live()}
+    assert all(error["status"] == 400 for error in job["errors"])
+
+
+def test_what_becomes_of_anothers_movement_is_not_told(site: Gateway, intake: Intake) -> None:
+    site.capture(received("came", 9, [PALLET]), who="wms", Quayside_Source="wms")
+    movement = f"came#received/{DRILL_ITEM}/EA"
+    intake.refused = {movement}
+    job = site.capture(put("packed", 2, PALLET, TWO))
+    assert job["success"]
+    assert "came" not in json.dumps(job["warnings"])
+    assert movement not in {event.event_id for event in intake.live()}
+    own = site.capture(put("again", 3, PALLET, TWO), who="wms", Quayside_Source="wms")
+    assert movement in json.dumps(own["warnings"])
+
+
+def test_one_gateway_works_off_the_jobs_and_the_next_one_after_it(tmp_path: Path, intake: Intake) -> None:
+    async def run() -> list[str]:
+        path = tmp_path / "captures.sqlite"
+        first, second = Captures(path), Captures(path)
+        assert first.hold()
+        capturing = Capturing(intake, second, first_wait=0.001)
+        work = asyncio.create_task(capturing.run())
+        capturing.add(Job("j", "acme", ACME, "rollback", document(MADE), capturing.now()))
+        capturing.wake()
+        await asyncio.sleep(0.05)
+        states = [job.state for job in [second.job("j")] if job]
+        first.close()
+        while (job := second.job("j")) is not None and job.state != "finished" and not work.done():  # noqa: ASYNC110  # it is asked as a client asks
+            await asyncio.sleep(0.005)
+        work.cancel()
+        second.close()
+        return [*states, job.state if job else ""]
+
+    assert asyncio.run(run()) == ["new", "finished"]

@@ -1,11 +1,14 @@
 """What is in what: in whatever order it is told, and derived again for what is concerned only."""
 
 import itertools
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.epcis import containment, goods
 from schemas.epcis.containment import Containment, statement_of
 from schemas.epcis.deriving import Captured, Derived, Link, affected, derive, links_of
 from schemas.epcis.events import AggregationEvent
@@ -22,6 +25,7 @@ from tests.schemas.epcis.making import (
     epcis,
     put,
     received,
+    said,
     seen,
     shipped,
 )
@@ -36,9 +40,9 @@ def inside(parent: str, hour: float, *events: dict[str, Any], source: str = "acm
     statements = []
     for one in captured(*events):
         assert isinstance(one.event, AggregationEvent)
-        said = statement_of(one.key.source, one.key.event_id, one.event)
-        assert said is not None
-        statements.append(said)
+        statement = statement_of(one.key.source, one.key.event_id, one.event)
+        assert statement is not None
+        statements.append(statement)
     found = Containment(statements).inside(identify(parent).canonical, moment, source)
     return {f"{one.identified.said}" + (f" {one.quantity} {one.unit}" if one.unit else "") for one in found}
 
@@ -199,3 +203,90 @@ def test_every_event_of_ours_keeps_its_identity_and_its_key_whatever_came_before
                 for draft in drafts:
                     where = tuple(draft.document.get(name) for name in ("type", "site", "item", "shipment_id", "lot"))
                     assert seen_keys.setdefault((key.source, draft.event_id), where) == where
+
+
+def aggregated(number: int, parent: str, children: list[str], source: str = "acme") -> Captured:
+    (one,) = captured(put(f"{source}/{number}", 1, parent, children), source=source)
+    return one
+
+
+class Counted(Kept):
+    """Counts how many events are looked at."""
+
+    def __init__(self, *events: Captured) -> None:
+        super().__init__()
+        self.events += events
+        self.by_link: dict[Link, list[Captured]] = {}
+        for one in events:
+            for link in links_of(one.key, one.event):
+                self.by_link.setdefault(link, []).append(one)
+        self.looked = 0
+
+    def lookup(self, link: Link) -> list[Captured]:
+        """All events with a link."""
+        found = self.by_link.get(link, [])
+        self.looked += len(found)
+        return found
+
+
+def test_children_that_many_parents_share_are_looked_up_once() -> None:
+    looked = []
+    for parents in (20, 40):
+        children = [f"urn:x:child:{number}" for number in range(30)]
+        events = [aggregated(number, f"urn:x:parent:{number}", children) for number in range(parents)]
+        kept = Counted(*events)
+        affected(events, kept.lookup)
+        looked.append(kept.looked)
+    assert looked[1] <= 2 * looked[0] <= 2 * 20 * (30 + 2)
+
+
+def test_what_can_be_reached_by_many_ways_is_listed_once() -> None:
+    statements = []
+    for source in "ab":
+        for level in range(18):
+            children = [f"urn:x:{name}{level + 1}" for name in "ab"]
+            one = aggregated(level, f"urn:x:{source}{level}", children, source)
+            assert isinstance(one.event, AggregationEvent)
+            statement = statement_of(one.key.source, one.key.event_id, one.event)
+            assert statement is not None
+            statements.append(statement)
+    found = Containment(statements).inside("urn:x:a0", statements[-1].at, "c")
+    assert len(found) == len({one.identified.canonical for one in found}) == 36
+
+
+def test_a_thing_with_too_many_contents_is_followed_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (containment, goods):
+        monkeypatch.setattr(module, "MOST_CONTENTS", 5)
+    events = captured(put("p", 1, PALLET, [f"{DRILL}{number}" for number in range(9)]), shipped("left", 3, [PALLET]))
+    derived = derive(events)
+    (movement,) = [one for one in derived.drafts[events[1].key] if one.document["type"] == "shipped"]
+    assert movement.document["quantity"] == "5"
+    assert any("5 things or more" in note for note in derived.notes[events[1].key])
+
+
+def test_what_others_tell_to_be_in_a_pallet_never_keeps_it_from_moving() -> None:
+    much = [{"epcClass": RICE, "quantity": 900_000_000_000, "uom": "KGM"}]
+    odd = [{"epcClass": "https://id.gs1.org/01/00614141777778/10/%7C", "quantity": 1, "uom": "KGM"}]
+    others = captured(
+        put("a", 1, PALLET, [ONE], childQuantityList=much),
+        put("b", 1, PALLET, [], childQuantityList=much),
+        put("c", 1, PALLET, [], childQuantityList=odd),
+        source="other",
+    )
+    moved = captured(shipped("left", 3, [PALLET]))
+    drafts = derive([*others, *moved]).drafts[moved[0].key]
+    assert len(said(drafts)) == len(drafts)
+    left = {(one.document["item"], one.document.get("lot")): one.document["quantity"] for one in drafts[1:]}
+    assert left == {("00614141111114", None): "1", ("00614141777778", None): "1"}
+
+
+def test_a_statement_of_numbers_that_nobody_can_reckon_with_counts_for_nothing() -> None:
+    (one,) = captured(put("a", 1, PALLET, [], childQuantityList=[{"epcClass": RICE, "quantity": 1}]))
+    assert isinstance(one.event, AggregationEvent)
+    (element,) = one.event.child_quantity_list
+    huge = one.event.model_copy(
+        update={"child_quantity_list": (element.model_copy(update={"quantity": Decimal("9e999999")}),)}
+    )
+    statement = statement_of("other", "a", huge)
+    assert statement is not None
+    assert statement.goods == {}

@@ -183,3 +183,22 @@ def test_an_error_declaration_is_read() -> None:
 def test_quantities_are_exact() -> None:
     (told,) = read_document(document(seen("e", 1, "shipping", quantityList=[{"epcClass": RICE, "quantity": 0.1}]))).told
     assert str(told.event.quantity_list[0].quantity) == "0.1"  # type: ignore[union-attr]  # an ObjectEvent
+
+
+@pytest.mark.parametrize("quantity", ["9e999999", "1e15", "1e-999999", "1" * 41, "0." + "1" * 41, "-1e300"])
+def test_a_number_that_nobody_can_reckon_with_is_refused_by_its_field(quantity: str) -> None:
+    event = put("e", 8, PALLET, [], childQuantityList=[{"epcClass": RICE, "quantity": 0}])
+    read = read_document(document(event).replace(b'"quantity": 0', b'"quantity": ' + quantity.encode()))
+    assert [problem.path for problem in read.problems] == ["epcisBody.eventList[0].childQuantityList[0].quantity"]
+
+
+@pytest.mark.parametrize("odd", [{"type": "\ud800"}, {"type": "ObjectEvent", "eventID": "\udfff", "\ud800": "\ud800"}])
+def test_what_is_wrong_can_always_be_shown(odd: dict[str, Any]) -> None:
+    (problem,) = read_document(json.dumps({"eventList": [odd]}).encode()).problems
+    assert all(text.encode() is not None for text in (problem.path, problem.reason, problem.event_id))
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "0." + "1" * 5_000])
+def test_a_number_that_cannot_even_be_read_is_a_wrong_document(number: str) -> None:
+    with pytest.raises(NotADocument, match="nobody can keep"):
+        read_document(b'{"eventList": [' + number.encode() + b"]}")
