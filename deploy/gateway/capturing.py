@@ -106,6 +106,7 @@ class Capturing:
         """Wait until no other process works off the jobs of this store."""
         told = ""
         while True:
+            level = logging.INFO  # as it should be beside a stack, or behind a load balancer
             try:
                 if await asyncio.to_thread(self._captures.hold):
                     return
@@ -113,9 +114,10 @@ class Capturing:
                     "another gateway works off the capture jobs of this data directory: this one takes over after it"
                 )
             except OSError as error:
+                level = logging.WARNING
                 waits = f"the capture jobs cannot be locked, so nobody works them off: {error}"
             if waits != told:
-                _log.warning("%s", waits)
+                _log.log(level, "%s", waits)
                 told = waits
             await asyncio.sleep(self._first_wait)
 
