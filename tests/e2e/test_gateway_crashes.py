@@ -242,6 +242,7 @@ def chaos(tmp_path: Path) -> Iterator[Chaos]:
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.tansu
 def test_what_got_a_202_outlives_the_gateway_the_broker_and_the_whole_stack(chaos: Chaos) -> None:
     chaos.kill("gateway")

@@ -53,6 +53,7 @@ def test_a_backlog_is_applied_and_stays_so_through_a_restart_while_late_ones_sta
     assert stack.status()["late"] == 1
 
 
+@pytest.mark.slow
 def test_what_was_judged_late_stays_late_when_everything_is_killed_before_the_spool_is_trimmed(
     tmp_path: Path,
 ) -> None:
