@@ -148,6 +148,7 @@ def runs(stack: Stack) -> list[str]:
     return [stage for (stage,) in stack.query("SELECT toString(stage) FROM retention_runs FINAL ORDER BY run")]
 
 
+@pytest.mark.slow
 def test_what_corrects_something_that_was_dropped_is_refused_at_our_door_and_left_out_where_it_came_by_kafka(
     stack: Stack,
 ) -> None:
@@ -166,6 +167,7 @@ def test_what_corrects_something_that_was_dropped_is_refused_at_our_door_and_lef
     assert figures(stack) == before
 
 
+@pytest.mark.slow
 def test_killed_on_the_way_a_run_goes_on_with_the_next_start(stack: Stack) -> None:
     before = figures(stack)
     send(stack, [at(movement("shipped", 200 + hour, 1, site="OLD-1"), 0.04) for hour in range(5)])
