@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from schemas.coordinates import Mark
+from schemas.coordinates import SILENT, Mark
 from schemas.topics import BY_NAME
 from streams.sending import Record, partition_of
 from streams.settling import facts_of_agents
@@ -23,9 +23,13 @@ class Load:
     Each batch goes through `hold_back` once, and what that returns through `begun` as often as it is sent.
     """
 
-    def __init__(self, what: str, partitions: Mapping[str, int] | None = None) -> None:
-        """`partitions`: how many each topic has; None: as the registry says."""
+    def __init__(self, what: str, partitions: Mapping[str, int] | None = None, *, silent: bool = False) -> None:
+        """`partitions`: how many each topic has; None: as the registry says.
+
+        `silent`: nothing is published of what the load touches before `end_silence` or `rest`.
+        """
         self._name: Final = f"{what}-{time.time_ns()}"
+        self._silent: str | None = f"{SILENT}{self._name}" if silent else None
         self._partitions: Final = {name: topic.partitions for name, topic in BY_NAME.items()} | dict(partitions or {})
         self._held: Final[dict[tuple[str, int], Record]] = {}
         self._begun: Final[set[tuple[str, int]]] = set()
@@ -59,7 +63,7 @@ class Load:
                 place = self._place(topic, record)
                 if place not in self._begun:
                     self._begun.add(place)
-                    yield topic, _with(record, Mark(begins=True, load=self._name))
+                    yield topic, _with(record, *self._marks(begins=True))
                     continue
             yield topic, record
 
@@ -67,15 +71,26 @@ class Load:
         """Another broker: the partitions there know nothing of the load yet."""
         self._begun.clear()
 
+    def end_silence(self) -> Iterator[Addressed]:
+        """The last record so far of each partition, marked as the end of the silence; the load goes on."""
+        if self._silent is not None:
+            for (topic, _), record in self._held.items():
+                yield topic, _with(record, Mark(begins=False, load=self._silent))
+            self._silent = None
+
     def rest(self) -> Iterator[Addressed]:
         """The last record of each partition, marked as that."""
         for (topic, _), record in self._held.items():
-            yield topic, _with(record, Mark(begins=False, load=self._name))
+            yield topic, _with(record, *self._marks(begins=False))
         self._held.clear()
+
+    def _marks(self, *, begins: bool) -> tuple[Mark, ...]:
+        loads = (self._name,) if self._silent is None else (self._silent, self._name)
+        return tuple(Mark(begins=begins, load=load) for load in loads)
 
     def _place(self, topic: str, record: Record) -> tuple[str, int]:
         return topic, partition_of(record.key, self._partitions[topic])
 
 
-def _with(record: Record, mark: Mark) -> Record:
-    return record._replace(headers=(*record.headers, mark.header()))
+def _with(record: Record, *marks: Mark) -> Record:
+    return record._replace(headers=(*record.headers, *(mark.header() for mark in marks)))

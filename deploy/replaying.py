@@ -1,5 +1,7 @@
 """The history on its way into an empty broker, within one load: nothing closes and nobody is paged until all is there.
 
+Nor is anything published of it: nobody would see it (streams/silence.py).
+
 Where the old broker still lives it comes in two parts: first what the old one had when the move began, and when
 nobody publishes any more, the rest.
 """
@@ -29,7 +31,7 @@ class Replaying:
         self.count = 0
         self._store = store
         self._move = move
-        self._load = Load("replay")
+        self._load = Load("replay", silent=True)
         self._sender = Sender(
             move.kafka, "quayside-replay", {topic.name: topic.partitions for topic in of_kind("fact")}
         )
@@ -37,6 +39,9 @@ class Replaying:
     async def most(self) -> None:
         """Send what is known to have been judged: all but what the old broker got since the move began."""
         await self._send(lambda place: not self._is_new(place, self._move))
+        if self._move.ends is not None:
+            # Publishers go on in the old broker: what follows from all this is told now, while they need not wait.
+            await self._sender.send(list(self._load.begun(self._load.end_silence())))
 
     async def rest(self, move: Move) -> None:
         """Send what the history has beyond `move.ends`, and end the load."""

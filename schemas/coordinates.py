@@ -10,7 +10,8 @@ take up again, so that the history can tell what became of it.
 The history of one entity that is replayed to derive it anew says so in another header (`Reopen`).
 
 History that is loaded (a new supplier's backlog) stands between two marks in each partition: headers of its first and
-of its last record there. Between them no period closes and nobody is paged (streams/clock.py).
+of its last record there. Between them no period closes and nobody is paged (streams/clock.py). Where the load is
+silent, which only a replay of the history into an empty broker is, nothing is published either.
 """
 
 import re
@@ -59,9 +60,23 @@ class Mark:
     begins: bool
     load: str
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is published of what the load touches before it has ended."""
+        return is_silent(self.load)
+
     def header(self) -> tuple[str, bytes]:
         """The Kafka header by which the load's first record (last one) tells that it is that."""
         return MARK_HEADER, f"{'begin' if self.begins else 'end'}/{self.load}".encode()
+
+
+def is_silent(load: str) -> bool:
+    """Whether a load of this name is a silent one."""
+    return load.startswith(SILENT)
+
+
+SILENT: Final = "silent-"
+"""How the names of silent loads begin."""
 
 
 AgainKind = Literal["dead", "late"]

@@ -9,6 +9,9 @@ A batch is cut into segments, within each of which the partition's clock closes 
 4. send contributions, views, dead letters, late records and what is passed on, and wait;
 5. the source's offset: in the transaction, or by acknowledging the batch.
 
+While a silent load goes on, nothing is derived and published (streams/silence.py); all of it is before its end is
+acknowledged.
+
 A crash between any two steps is repeated in full: facts merge to the same, and what is published again has the same
 or a greater version. Memory is changed in step 1 already: a batch that fails ends the process.
 """
@@ -24,7 +27,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.coordinates import origin_of
+from schemas.coordinates import Mark, origin_of
 from schemas.derived import LateRecord, Published, encode
 from schemas.errors import QuaysideError
 from schemas.topics import fact_topic, forward_topic
@@ -44,6 +47,7 @@ from streams.tally import AgentTally
 _log: Final = logging.getLogger("quayside.agent")
 
 _EXAMINED: Final = 5_000
+_TOLD_AT_ONCE: Final = 5_000
 _CLOSED_EARLY: Final = 10_000
 
 Passed = Callable[[str, int], None]
@@ -161,6 +165,8 @@ class Agent:
                 entry for topic in self.derivation.events if topic in readings for entry in readings[topic].entries
             ]
             offsets = {(topic, number): records[-1].offset + 1 for topic, records in batches.items()}
+            if partition.clock.is_silent and any(map(_ends_silence, events)):
+                await self._tell_kept_back(number, partition)
             async with self._steps.batch(self.derivation.name, number, offsets) as sender:
                 for segment in segments(events, partition.clock):
                     joined = () if segment.mark is not None else others
@@ -198,7 +204,7 @@ class Agent:
             partition = None if number in self._revoked else await self._ready(number)
             if partition is None:
                 return 0
-            examined = partition.examine(_EXAMINED)
+            examined = {} if partition.clock.is_silent else partition.examine(_EXAMINED)
             if examined:
                 async with self._steps.batch(self.derivation.name, number, {}) as sender:
                     await sender.send(self._all_told(partition, examined))
@@ -236,7 +242,7 @@ class Agent:
             await sender.send(self._published(partition, leaving))
         # 1. The clock, and what the records state.
         changes = Changes()
-        partition.close(leaving, changes)
+        partition.close(leaving, segment.at, changes)
         partition.advance(segment, changes)
         if overfull:
             self._make_room(number, partition, changes)
@@ -244,10 +250,22 @@ class Agent:
         partition.merge(others, changes)
         partition.passed(segment.entries)
         self._passed(self.derivation.name, 1)
+        await self._tell(sender, number, partition, changes, partition.to_tell(changes.touched))
+
+    async def _tell_kept_back(self, number: int, partition: Partition) -> None:
+        """Tell of all that a silent load has touched, before the end of it is taken; some at a time."""
+        while kept := partition.kept_back.take(partition.entities, _TOLD_AT_ONCE):
+            async with self._steps.batch(self.derivation.name, number, {}) as sender:
+                await self._tell(sender, number, partition, Changes(), kept)
+
+    async def _tell(
+        self, sender: Sender, number: int, partition: Partition, changes: Changes, touched: Mapping[str, Entity]
+    ) -> None:
+        """Write what has changed, and publish what follows for the entities that were touched."""
         # 2. Derive and address.
-        derived = {name: partition.derive(name, entity) for name, entity in changes.touched.items()}
+        derived = {name: partition.derive(name, entity) for name, entity in touched.items()}
         for name, result in derived.items():
-            partition.address(name, changes.touched[name], result.contributions, changes)
+            partition.address(name, touched[name], result.contributions, changes)
         self._passed(self.derivation.name, 2)
         # 3. The changelog, acknowledged.
         await self._write(sender, number, partition, changes)
@@ -381,6 +399,11 @@ class Agent:
 
 
 _topic_of: Final = itemgetter(0)
+
+
+def _ends_silence(entry: Any) -> bool:
+    mark = entry[1]
+    return type(mark) is Mark and mark.is_silent and not mark.begins
 
 
 def _deadline_passed(at: int) -> Fact:

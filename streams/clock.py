@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from schemas.coordinates import Mark, Reopening
+from schemas.coordinates import Mark, Reopening, is_silent
 from schemas.times import DAY_MS
 
 NEVER: Final = -(10**9)
@@ -48,6 +48,11 @@ class Clock:
     def is_loading(self) -> bool:
         """Whether a load of history is under way."""
         return bool(self.loads)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is to be published: the history is being replayed into an empty broker."""
+        return bool(self.loads) and any(map(is_silent, self.loads))
 
     def would_close(self, at: int) -> bool:
         """Whether a day closes when the clock passes this moment."""

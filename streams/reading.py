@@ -122,16 +122,13 @@ class Reader:
         if record.timestamp_type == _CREATE_TIME:
             appended_at = min(appended_at, self._now())  # said by the producer: nothing was appended in the future
         clock_at = appended_at
-        origin = None
-        marks: tuple[Mark, ...] = ()
-        reopen: Reopen | None = None
+        origin, marks, reopen = None, _NO_MARKS, None
         if record.headers:
-            marks = marks_of(record.headers)
-            origin = origin_of(record.headers, appended_at, topic)
+            origin, marks, reopen = _headers(record, appended_at, topic)
             if origin is not None:
                 appended_at = origin.appended_at
                 if origin.store_id:
-                    clock_at, reopen = REPLAYED, reopen_of(record.headers)
+                    clock_at = REPLAYED
             reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
             if reopen is not None and reopen.begins:
                 reading.entries.append(_reopening(record, reopen, ends=False))
@@ -192,6 +189,20 @@ class Reader:
                 f"{self._bad_share:g} that QUAYSIDE_BAD_SHARE allows.{latest} The worker stopped before it took them: "
                 "mend what publishes there, or raise QUAYSIDE_BAD_SHARE, and start again."
             )
+
+
+_NO_MARKS: Final[tuple[Mark, ...]] = ()
+
+
+def _headers(record: Any, appended_at: int, topic: str) -> tuple[Origin | None, tuple[Mark, ...], Reopen | None]:
+    """What the headers say. Only the history is believed when it is silent, or says that an entity begins anew."""
+    origin = origin_of(record.headers, appended_at, topic)
+    if len(record.headers) == (origin is not None):  # the origin only, as nearly everything has that is replayed
+        return origin, _NO_MARKS, None
+    marks = marks_of(record.headers)
+    if origin is None or not origin.store_id:
+        return origin, tuple(mark for mark in marks if not mark.is_silent), None
+    return origin, marks, reopen_of(record.headers)
 
 
 def _reopening(record: Any, reopen: Reopen, *, ends: bool) -> Marked:

@@ -19,6 +19,7 @@ from streams.entity import Entity
 from streams.facts import CONTRIBUTION_MARK, PASSED, Fact, Target
 from streams.reading import REPLAYED, Entry
 from streams.rows import BaseRow, BegunRow, Codec, EndedRow, FactRow, Header, Row, StubRow, TargetsRow
+from streams.silence import KeptBack
 
 REMEMBER_DAYS: Final = 30
 """How long the versions of closed facts are kept after they closed."""
@@ -69,6 +70,7 @@ class Partition:
     held: int = 0
     goals: dict[str, int] = field(default_factory=dict)
     unexamined: list[str] = field(default_factory=list)
+    kept_back: KeptBack = field(default_factory=KeptBack, compare=False)
     _deadlines: list[tuple[int, str]] = field(default_factory=list)
     _days: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     _forget: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -106,6 +108,15 @@ class Partition:
                 changes.repeated += 1
                 if entity is not None and entity.closed_at is None:
                     changes.touched[name] = entity
+
+    def to_tell(self, touched: dict[str, Entity]) -> dict[str, Entity]:
+        """Of whom to tell now: of all that were touched, or of nobody while a silent load goes on."""
+        if self.clock.is_silent:
+            self.kept_back.add(touched)
+            return {}
+        if self.kept_back:
+            touched |= self.kept_back.take(self.entities, len(self.entities))
+        return touched
 
     def passed(self, entries: Sequence[Entry]) -> None:
         """The clock has come as far as these entries; they close nothing any more (streams.clock.segments)."""
@@ -219,14 +230,18 @@ class Partition:
         names = [name for name, _ in zip(self._quiet, range(count), strict=False)]
         return {name: self.entities[name] for name in names if not self.entities[name].reopening}
 
-    def close(self, leaving: dict[str, Entity], changes: Changes) -> None:
-        """Make stubs of entities whose last state has been published."""
+    def close(self, leaving: dict[str, Entity], at: int, changes: Changes) -> None:
+        """Make stubs of entities whose last state has been published; `at`: what the clock is about to pass (ms).
+
+        After a replay that is the first moment that the clock knows: a stub of 1970 would be dropped at once.
+        """
+        now = max(self.clock.now, at)
         for name, entity in leaving.items():
-            entity.closed_at = self.clock.now
+            entity.closed_at = now
             _leave_residue(entity)
             self._become_stub(name, entity)
             self._quiet.pop(name, None)
-            changes.write(name, self.codec.stub(name, self.clock.now))
+            changes.write(name, self.codec.stub(name, now))
 
     def advance(self, segment: Segment, changes: Changes) -> None:
         """Let the clock pass the segment's beginning (and take its mark): days close, what is too old is forgotten."""
@@ -421,6 +436,8 @@ class Partition:
                 for identity, fact in entity.facts.items():
                     if not identity.startswith(CONTRIBUTION_MARK):
                         self._days[fact.period].add(name)
+        if self.clock.is_silent:
+            self.kept_back.add(self.names())
         if self.rules.stubs:
             self.unexamined = list(self.names())
             for entity in self.entities.values():

@@ -63,6 +63,25 @@ def mix(events: int, seed: int, now_ms: int, first: int = 0) -> list[Told]:
     return [squeeze.told(number, emission) for number, emission in taken]
 
 
+class Fetched(NamedTuple):
+    """A record as the sink wants it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+    headers: tuple[()] = ()
+
+
+def fetched(told: list[Told], now_ms: int) -> dict[str, list[Fetched]]:
+    """Records by topic, as they come out of the one partition of each, appended at this moment (ms)."""
+    found: dict[str, list[Fetched]] = {}
+    for one in told:
+        records = found.setdefault(one.topic, [])
+        records.append(Fetched(len(records), now_ms, one.key, one.value))
+    return found
+
+
 def stock_keys(told: list[Told]) -> int:
     """How many stock keys the records are about."""
     return len({record.key for record in told if record.topic == WAREHOUSE})

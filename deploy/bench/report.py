@@ -8,6 +8,7 @@ from typing import Any, Final
 from deploy.bench.contenders import CONTENDERS
 from deploy.bench.figures import TARGET_MS
 from deploy.bench.keeping import ROOT
+from deploy.bench.restart import AUDIT_TARGET_S, READY_TARGET_S
 from schemas.errors import WrongInput
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
@@ -58,6 +59,8 @@ def tables(result: Mapping[str, Any]) -> Iterable[Table]:
         yield _door(result["door"])
     if "history" in result:
         yield _history(result["history"])
+    if "restart" in result:
+        yield _restart(result["restart"])
 
 
 def as_text(result: Mapping[str, Any]) -> str:
@@ -220,6 +223,20 @@ def _history(told: Mapping[str, Any]) -> Table:
 
 
 _SLOWEST: Final = 25
+
+
+def _restart(told: Mapping[str, Any]) -> Table:
+    """A start after SIGKILL, and an audit."""
+    audit = told["audit"]
+    caption = (
+        f"An embedded stack with {told['events']:,} events behind it, killed with SIGKILL and started again "
+        f"({told['at'][:10]}); targets for a million: ready in {READY_TARGET_S} s, audit in {AUDIT_TARGET_S} s. Audit: "
+        f"{audit['compared']:,} figures compared, {audit['differences']:,} differences, "
+        f"{audit['coordinates_missing']:,} coordinates missing."
+    )
+    head = ("ready s", "audit s", *(f"CPU s, {name}" for name in told["cpu_s"]))
+    spent = (_number(seconds) for seconds in told["cpu_s"].values())
+    return caption, head, [(f"{told['ready_s']:g}", f"{audit['seconds']:g}", *spent)]
 
 
 def _number(value: float | None) -> str:

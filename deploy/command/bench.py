@@ -30,6 +30,12 @@ def bench(
         ),
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=3, hidden=True)] = 20,
+    restart_events: Annotated[
+        int | None,
+        typer.Option(
+            "--restart-events", metavar="N", min=1_000, help="Time a start after SIGKILL, with N events behind it."
+        ),
+    ] = None,
     write_docs: Annotated[
         bool, typer.Option("--write-docs", help="Put the figures into docs/benchmarks.md (in a checkout).")
     ] = False,
@@ -42,8 +48,9 @@ def bench(
     sink, door.
 
     With --history-events it makes a store of that many events (a million: a minute and 150 MB; 50 million: 20 minutes
-    and 8 GB in the temporary directory), times every view, panel and alert rule on it, and deletes it. No Kafka, no
-    Java. --json: see deploy/bench/history.py.
+    and 8 GB in the temporary directory), times every view, panel and alert rule on it, and deletes it. With
+    --restart-events it publishes that many to an embedded stack, kills it, and times its start and an audit (a million:
+    five minutes and 1 GB). Neither needs Kafka or Java. --json: see deploy/bench/history.py and restart.py.
 
     \b
     Example: quayside bench --events 50000 --rounds 1 --skip-java
@@ -52,6 +59,9 @@ def bench(
     """
     if history_events is not None:
         _history(history_events, runs, as_json=as_json, write_docs=write_docs)
+        return
+    if restart_events is not None:
+        _restart(restart_events, as_json=as_json, write_docs=write_docs)
         return
     from deploy.bench import report, suite
 
@@ -75,6 +85,18 @@ def _history(events: int, runs: int, *, as_json: bool, write_docs: bool) -> None
         print_json(result)
     else:
         print(history.as_text(result))
+
+
+def _restart(events: int, *, as_json: bool, write_docs: bool) -> None:
+    from deploy.bench import report, restart
+
+    result = {"restart": restart.run(events, _progress)}
+    if write_docs:
+        report.write_page(result)
+    if as_json:
+        print_json(result["restart"])
+    else:
+        print(report.as_text(result))
 
 
 def _progress(sentence: str) -> None:

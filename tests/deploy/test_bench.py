@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.bench import door, report, suite
+from deploy.bench import door, report, restart, suite
 from deploy.bench.apache_kafka import NoKafka, jars
 from deploy.bench.contenders import CONTENDERS, Contender, Place
 from deploy.bench.door_load import DoorFailed, Heard, Task, send
@@ -337,3 +337,21 @@ def _keys(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for value in part:
             yield from _keys(value)
+
+
+def test_a_restart_is_told_with_its_audit() -> None:
+    audit = {"seconds": 12.5, "compared": 1_234, "differences": 0, "late": 3, "coordinates_missing": 0}
+    told = {"at": "2026-11-22T10:00:00.000Z", "events": 5_000, "ready_s": 21.3, "cpu_s": {"worker": 9.5, "store": None}}
+    text = report.as_text({"restart": told | {"audit": audit}})
+    for said in ("5,000 events", "1,234 figures", "21.3", "12.5", "CPU s, worker", "9.5", "not told"):
+        assert said in text
+
+
+@pytest.mark.slow
+@pytest.mark.tansu
+def test_a_killed_stack_is_timed_until_it_is_back_with_every_figure(tmp_path: Path) -> None:
+    told = restart.run(2_000, print, tmp_path)
+    assert told["audit"]["compared"] > 100
+    assert (told["audit"]["differences"], told["audit"]["coordinates_missing"]) == (0, 0)
+    assert {"broker", "store", "worker", "gateway"} <= told["cpu_s"].keys()
+    assert told["ready_s"] > 0

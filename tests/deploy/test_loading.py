@@ -50,3 +50,22 @@ def test_topics_that_no_agent_reads_have_no_marks() -> None:
     other = [("dead.letters", Record(b"key", b"value"))]
     assert list(load.begun(load.hold_back(other))) == other
     assert not load.holds_back
+
+
+def test_a_silent_load_is_two_of_which_the_silent_one_may_end_first() -> None:
+    load = Load("test", silent=True)
+    begins = marks_of(sent(load, b"1", b"2")[0][1].headers)
+    assert [(mark.begins, mark.is_silent) for mark in begins] == [(True, True), (True, False)]
+    ((_, again),) = load.begun(load.end_silence())
+    assert [(mark.begins, mark.is_silent) for mark in marks_of(again.headers)] == [(False, True)]
+    assert list(load.end_silence()) == []
+    ((_, last),) = load.begun(load.rest())
+    assert [(mark.begins, mark.is_silent) for mark in marks_of(last.headers)] == [(False, False)]
+    assert again.value == last.value == b"2"
+
+
+def test_a_silence_that_nobody_ended_ends_with_its_load() -> None:
+    load = Load("test", silent=True)
+    sent(load, b"1", b"2")
+    ((_, last),) = load.begun(load.rest())
+    assert [(mark.begins, mark.is_silent) for mark in marks_of(last.headers)] == [(False, True), (False, False)]

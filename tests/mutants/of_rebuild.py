@@ -6,6 +6,8 @@ from tests.mutants.mutant import Mutant
 
 _REOPENING: Final = "tests/streams/test_reopening.py::"
 _ALL: Final = _REOPENING + "test_what_was_late_and_is_rebuilt_ends_as_if_nothing_had_ever_closed"
+_SILENCE: Final = "tests/streams/test_silence.py::"
+_SILENT: Final = _SILENCE + "test_in_silence_or_not_the_same_is_shown_in_the_end"
 _REPLAY: Final = "tests/sinks/test_replay.py::"
 _FORGOTTEN: Final = "tests/sinks/test_forgotten.py::"
 
@@ -59,12 +61,55 @@ MUTANTS: Final = (
         "a-rebuild-is-believed-of-the-history-only",
         1,
         "streams/reading.py",
-        "                if origin.store_id:\n"
-        "                    clock_at, reopen = REPLAYED, reopen_of(record.headers)",
-        "                clock_at = REPLAYED if origin.store_id else clock_at\n"
-        "            reopen = reopen_of(record.headers)",
+        "tuple(mark for mark in marks if not mark.is_silent), None",
+        "tuple(mark for mark in marks if not mark.is_silent), reopen_of(record.headers)",
         "whoever can publish can wipe a position",
         (_REOPENING + "test_a_rebuild_is_believed_of_records_of_the_history_only",),
+    ),
+    Mutant(
+        "a-silence-ends-with-everything-told",
+        3,
+        "streams/agent.py",
+        "                await self._tell_kept_back(number, partition)",
+        "                partition.kept_back.take(partition.entities, len(partition.entities))",
+        "after a restart the views are empty but for what is told of again",
+        (_SILENCE + "test_nothing_is_published_before_the_end", _SILENT),
+    ),
+    Mutant(
+        "what-is-kept-back-is-read-back",
+        3,
+        "streams/table.py",
+        "        if self.clock.is_silent:\n            self.kept_back.add(self.names())\n",
+        "",
+        "a worker that dies while the history is replayed leaves holes in the views",
+        (_SILENCE + "test_who_takes_over_in_the_middle_tells_all_of_it", _SILENT),
+    ),
+    Mutant(
+        "a-silence-that-expires-is-made-up-for",
+        3,
+        "streams/table.py",
+        "            touched |= self.kept_back.take(self.entities, len(self.entities))",
+        "            pass",
+        "what was replayed without an end is never shown",
+        (_SILENCE + "test_a_silence_whose_end_does_not_come_ends_with_the_load",),
+    ),
+    Mutant(
+        "only-the-history-is-silent",
+        3,
+        "streams/reading.py",
+        "tuple(mark for mark in marks if not mark.is_silent), None",
+        "marks, None",
+        "whoever can publish can stop the views for a day",
+        (_SILENCE + "test_silence_is_believed_of_records_of_the_history_only",),
+    ),
+    Mutant(
+        "what-closes-after-a-replay-closes-now",
+        1,
+        "streams/table.py",
+        "        now = max(self.clock.now, at)\n        for name, entity in leaving",
+        "        now = self.clock.now\n        for name, entity in leaving",
+        "after a restart finished shipments are dropped at once, and a repeat raises ghosts",
+        (_SILENCE + "test_what_was_finished_long_ago_closes_first_after_the_silence",),
     ),
     Mutant(
         "a-stub-that-was-raised-goes-later",

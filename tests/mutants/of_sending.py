@@ -25,8 +25,8 @@ MUTANTS: Final = (
         "targets-before-contributions",
         3,
         "streams/agent.py",
-        "            partition.address(name, changes.touched[name], result.contributions, changes)\n",
-        "            partition.address(name, changes.touched[name], result.contributions, Changes())\n",
+        "            partition.address(name, touched[name], result.contributions, changes)\n",
+        "            partition.address(name, touched[name], result.contributions, Changes())\n",
         "what was sent somewhere before a crash is not withdrawn after it",
         (
             "tests/streams/test_guards_telling.py::test_a_lane_that_was_left_before_a_restart_is_told_all_the_same",
