@@ -23,7 +23,7 @@ from deploy.publisher import Publisher
 from deploy.settings import Settings, duration_ms
 from deploy.stackfile import StackFile, is_alive
 from schemas.errors import Unreachable, WrongInput
-from schemas.times import rfc3339, to_ms
+from schemas.times import rfc3339, to_ms, wall_clock
 
 SOURCE: Final = "quayside-ack"
 """The source of the events: this command."""
@@ -86,7 +86,7 @@ def acknowledge(
         Unreachable: No stack, or it stopped before it could be queried; the event is in the spool then.
     """
     settings, stack = stack_of(data)
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     end = None if until is None else until_of(until, now)
     with closing(gate_client(stack)) as store:
         if not force:

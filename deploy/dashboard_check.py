@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from deploy.demo_history import demo_history
 from deploy.gate_client import raw
 from deploy.stackfile import StackFile
 from schemas.errors import WrongInput
+from schemas.times import wall_clock
 from sinks.embedded import EmbeddedStore
 from sinks.readonly import Limits, Rules
 
@@ -27,12 +27,12 @@ def check_stack(stack: StackFile, settings: AlertSettings) -> Report:
     def ask(sql: str) -> Answer:
         return answer_of(raw(stack, sql, _FORMAT))
 
-    return _check(ask, settings, _now())
+    return _check(ask, settings, wall_clock())
 
 
 def check_demo(settings: AlertSettings) -> Report:
     """Try them on the demo's history, in a temporary store of this process."""
-    now = _now()
+    now = wall_clock()
     with (
         tempfile.TemporaryDirectory(prefix="quayside-dashboards-", ignore_cleanup_errors=True) as folder,
         demo_history(Path(folder) / "store", now) as history,
@@ -67,7 +67,3 @@ def answer_of(body: bytes) -> Answer:
 def _check(ask: Ask, settings: AlertSettings, now_ms: int) -> Report:
     boards = [board for folder in build.boards(settings.thresholds.map.base).values() for board in folder]
     return check(ask, boards, [rule_groups(settings)], now_ms)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

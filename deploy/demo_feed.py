@@ -7,7 +7,6 @@ was taken: after a crash the same emissions follow, and those that went out twic
 import asyncio
 import json
 import signal
-import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from deploy.processes import end_with_parent
 from deploy.publisher import Publisher
 from deploy.spool import Spooled
 from schemas.errors import Unreachable
+from schemas.times import wall_clock
 
 _BATCH: Final = 2_000
 _TICK_S: Final = 0.1
@@ -72,7 +72,7 @@ async def _run(data: Path, bootstrap: str, seed: int, pace: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     end_with_parent()
-    progress = resume(data, seed, pace, _now())
+    progress = resume(data, seed, pace, wall_clock())
     progress.save(data)
     feed = Feed(progress.seed, progress.start_ms, skip=progress.taken, pace=progress.pace, pauses=progress.pauses)
     publisher = Publisher(bootstrap, data / "spool", load="demo" if feed.in_backfill else None)
@@ -81,7 +81,7 @@ async def _run(data: Path, bootstrap: str, seed: int, pace: float) -> None:
             if publisher.loads and not feed.in_backfill:
                 await publisher.close()
                 publisher = Publisher(bootstrap, data / "spool")
-            batch = feed.take(_now(), _BATCH)
+            batch = feed.take(wall_clock(), _BATCH)
             if not batch:
                 await _sleep(stopping)
                 continue
@@ -99,7 +99,3 @@ async def _sleep(stopping: asyncio.Event) -> None:
         await asyncio.wait_for(stopping.wait(), _TICK_S)
     except TimeoutError:
         return
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

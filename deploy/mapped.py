@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +25,7 @@ from schemas.mapping.checking import misplaced
 from schemas.mapping.model import Format, Mapping
 from schemas.mapping.reading import read_mapping
 from schemas.mapping.rows import NOTES, Made, Mapper, Unmapped, require_columns
+from schemas.times import wall_clock
 
 FIRST: Final = 10
 """So many events a dry run shows."""
@@ -109,7 +109,7 @@ def publish_mapped(file: Path, map_file: Path, data: Path | None, *, wait: bool,
     work = _Work(file, load_mapping(map_file))
     settings, stack = stack_of(data)
     with closing(gate_client(stack)) as store:
-        began = time.time_ns() // 1_000_000
+        began = wall_clock()
         spool = settings.data / "spool" if stack.embedded else None
         publisher = Publisher(stack.kafka, spool, "publish" if history else None)
         said = asyncio.run(_publish(work, Door(store), publisher))
@@ -174,7 +174,7 @@ class _Work:
             )
 
     def _judged(self, batch: list[Made | Unmapped], door: Door) -> tuple[list[Spooled], list[Spooled]]:
-        now = time.time_ns() // 1_000_000
+        now = wall_clock()
         made = [told for told in batch if isinstance(told, Made)]
         unmapped = [told for told in batch if isinstance(told, Unmapped)]
         decision = door.decide((Line(at, told.raw) for at, told in enumerate(made)), now)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from deploy.stackfile import StackFile
 from schemas.derived import encode
 from schemas.errors import WrongInput
 from schemas.scms import ScmsReport, read_scms
+from schemas.times import wall_clock
 
 _LATE_SINCE: Final = files("deploy").joinpath("sql/late_since.sql").read_text(encoding="utf-8")
 _BATCH: Final = 1_000
@@ -101,7 +101,7 @@ def publish_lines(name: str, data: Path | None, *, wait: bool, history: bool = F
     with closing(gate_client(stack)) as store, _opened(name) as descriptor:
         door = Door(store)
         publisher = _publisher(settings, stack, "publish" if history else None)
-        began = time.time_ns() // 1_000_000
+        began = wall_clock()
         said = asyncio.run(_publish(arriving(descriptor, _BATCH), door, outcome, name, publisher))
         if wait:
             settled(stack)
@@ -119,7 +119,7 @@ def replay_delivery(file: Path, data: Path | None, *, wait: bool, shuffle: int |
     """Publish the SCMS delivery history. Raises WrongInput for what is no such file, Unreachable."""
     settings, stack = stack_of(data)
     delivery = read_scms(file)
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     records = [Spooled(told.topic, told.key.encode(), told.raw) for told in delivery.events]
     letters = [
         Spooled("dead.letters", letter.topic.encode(), encode(letter))
@@ -151,7 +151,7 @@ async def _publish(
         with progress("publishing", None) as bar:
             async for batch in lines:
                 _refuse_other_files(batch, name)
-                now = time.time_ns() // 1_000_000
+                now = wall_clock()
                 decision = await asyncio.to_thread(door.decide, batch, now)
                 await publisher.accept(
                     [*decision.accepted, *(refused.dead_letter(shown, now) for refused in decision.refused)]

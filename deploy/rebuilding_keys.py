@@ -7,7 +7,6 @@ is replayed too, so that no event is lost between the reading of the history and
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from deploy.progress import progress, settled
 from deploy.stackfile import StackFile
 from schemas.coordinates import Again, Coordinate, Reopen
 from schemas.errors import Unreachable, WrongInput
+from schemas.times import wall_clock
 from sinks.replay import Replayed, replay
 from sinks.retention.forgotten import left_out
 from streams.administration import partition_counts
@@ -103,7 +103,7 @@ def rebuild_entities(stack: StackFile, wanted: Iterable[Entity]) -> Rebuilt:
 
 
 async def _rebuild(stack: StackFile, client: Client, entities: Sequence[Entity]) -> Rebuilt:
-    generation = time.time_ns() // 1_000_000
+    generation = wall_clock()
     sent: dict[Entity, list[Replayed]] = {}
     sender = Sender(stack.kafka, "quayside-rebuild", partition_counts(stack.kafka))
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from schemas.mapping.cells import Fault, Unreadable, text_of
 from schemas.mapping.reference import FIELDS, KINDS, SECTIONS, Description, Entry, content_of, described
 from schemas.mapping.yaml_lines import Located, read_yaml
 from schemas.mapping.yaml_lines import Path as Where
+from schemas.times import wall_clock
 from schemas.wording import instead, shown
 
 SOURCE: Final = "operator"
@@ -227,7 +227,7 @@ def _differing(sound: Sequence[Description], known: Mapping[str, Mapping[str, An
 
 def _judged(going: Sequence[Change], source: str, door: Door, outcome: Loaded) -> list[Spooled]:
     """What the door takes of it; the rest is refused."""
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     decision = door.decide((Line(at, change.description.event(source, now)) for at, change in enumerate(going)), now)
     refused = {told.line.number for told in decision.refused}
     for told in decision.refused:

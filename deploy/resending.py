@@ -8,7 +8,6 @@ since an event that is merged twice is merged once; one command at a time keeps 
 import asyncio
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from deploy.spool import Spooled
 from deploy.stackfile import StackFile
 from schemas.coordinates import Again, Coordinate
 from schemas.errors import WrongInput
-from schemas.times import DAY_MS
+from schemas.times import DAY_MS, wall_clock
 from schemas.topics import BY_NAME
 from schemas.wire import Rejection, read, topic_of
 from streams.sending import Record, fits
@@ -144,7 +143,7 @@ def _send_all(
     if not order.ids and total > 1 and not order.dry_run and not agree(total):
         outcome.agreed = False
         return outcome
-    began = _now()
+    began = wall_clock()
     publisher = None if order.dry_run else Publisher(stack.kafka, settings.data / "spool" if stack.embedded else None)
     note = settings.data / _LOCK
     if publisher is not None:
@@ -273,7 +272,7 @@ async def _send(
 
 
 def _judged(letters: Sequence[Opened], door: Door) -> list[Judged]:
-    return list(judge(letters, door, _now()))
+    return list(judge(letters, door, wall_clock()))
 
 
 def _look_back(store: Client, began: int, going: _Going, outcome: Resent) -> None:
@@ -303,10 +302,6 @@ def _conclude(outcome: Resent) -> None:
         )
     if outcome.left:
         outcome.sentences.append(f"{outcome.left} more fit: run the command again for them.")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class _Typed(msgspec.Struct):

@@ -23,7 +23,7 @@ from deploy.progress import progress
 from deploy.settings import Settings, unwritable
 from deploy.stackfile import StackFile, is_alive
 from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
-from schemas.times import DAY_MS, HOUR_MS, rfc3339
+from schemas.times import DAY_MS, HOUR_MS, rfc3339, wall_clock
 from sinks.retention.ledger import ABANDONED, FINISHED, Run, runs
 from sinks.retention.runs import cutoff_of, resume, retain, tidy
 from sinks.retention.staging import preview
@@ -113,7 +113,7 @@ class Retaining:
             tidy(client)
             if retention is None:
                 return
-            cutoff = cutoff_of(retention, self._settings.horizon, _now())
+            cutoff = cutoff_of(retention, self._settings.horizon, wall_clock())
             if is_due(runs(client), cutoff):
                 told = _retained(cutoff, retain(client, cutoff, idle_ms=0 if self._requests else _IDLE_MS))
                 _log.info("retention: %s", told.as_dict())
@@ -127,7 +127,7 @@ class Retaining:
             path.unlink(missing_ok=True)
             return
         try:
-            cutoff = cutoff_of(request.retention_ms, self._settings.horizon, _now())
+            cutoff = cutoff_of(request.retention_ms, self._settings.horizon, wall_clock())
             with closing(self._client()) as client:
                 answer = _Answer(request.name, _retained(cutoff, retain(client, cutoff)).as_dict())
         except QuaysideError as error:
@@ -149,7 +149,7 @@ def retention_of(settings: Settings, given: int | None) -> int:
     retention = given or settings.retention
     if retention is None:
         raise WrongInput("Say what is old, for example --older-than 400d, or set QUAYSIDE_RETENTION.")
-    cutoff_of(retention, settings.horizon, _now())
+    cutoff_of(retention, settings.horizon, wall_clock())
     return retention
 
 
@@ -157,14 +157,14 @@ def run_retention(stack: StackFile, settings: Settings, retention_ms: int) -> Re
     """Let go of what arrived longer ago; returns when it has gone. Raises WrongInput, Unreachable, QuaysideError."""
     if stack.embedded:
         return _asked(stack, settings.data, retention_ms)
-    cutoff = cutoff_of(retention_ms, settings.horizon, _now())
+    cutoff = cutoff_of(retention_ms, settings.horizon, wall_clock())
     with closing(gate_client(stack)) as client, progress("retaining", None):
         return _retained(cutoff, retain(client, cutoff, idle_ms=_IDLE_MS))
 
 
 def preview_retention(stack: StackFile, settings: Settings, retention_ms: int) -> Retained:
     """What `run_retention` would drop, at most. Changes nothing."""
-    cutoff = cutoff_of(retention_ms, settings.horizon, _now())
+    cutoff = cutoff_of(retention_ms, settings.horizon, wall_clock())
     with closing(gate_client(stack)) as client:
         found = preview(client, cutoff)
     positions = found.pop("positions")
@@ -231,7 +231,3 @@ def _put(path: Path, what: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(what)
     fresh.replace(path)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.errors import WrongInput
 from schemas.event import Label
+from schemas.times import wall_clock
 from schemas.wire import event_types
 
 ANY_SOURCE: Final = "*"
@@ -92,7 +93,7 @@ class TokenFile:
     def __init__(self, path: Path, *, clock: Callable[[], int] | None = None, every_s: float = 0.2) -> None:
         """The file need not be there: then there are no tokens."""
         self._path = path
-        self._clock = clock or _now
+        self._clock = clock or wall_clock
         self._every_s = every_s
         self._looked_at = -1.0
         self._seen: _Seen | None = None
@@ -354,7 +355,3 @@ def _marked(found: os.stat_result) -> _Mark:
 
 def _once(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

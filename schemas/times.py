@@ -1,6 +1,7 @@
 """Instants as integers: milliseconds since 1970-01-01T00:00:00Z, and the offset they were said in."""
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from time import time_ns
 from typing import Final
 
 SECOND_MS: Final = 1_000
@@ -35,6 +36,11 @@ def _epoch_in(zone: tzinfo | None) -> datetime:
 def from_ms(milliseconds: int) -> datetime:
     """The UTC datetime of so many milliseconds since the epoch."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def wall_clock() -> int:
+    """The time now, in ms since the epoch."""
+    return time_ns() // 1_000_000
 
 
 def offset_minutes(moment: datetime) -> int:

@@ -30,13 +30,14 @@ import msgspec
 from schemas.coordinates import Mark, origin_of
 from schemas.derived import LateRecord, Published, encode
 from schemas.errors import QuaysideError
+from schemas.times import wall_clock
 from schemas.topics import fact_topic, forward_topic
 from schemas.versions import Version
 from streams.clock import HORIZON_MS, Clock, Segment, segments
 from streams.derivation import Derivation, Derived
 from streams.entity import Entity
 from streams.facts import PASSED, Fact, Statement, TimePassed, is_gone
-from streams.reading import BAD_SHARE, REPLAYED, Entry, Reader, Reading, coordinate_of, wall_clock
+from streams.reading import BAD_SHARE, REPLAYED, Entry, Reader, Reading, coordinate_of
 from streams.recovery import recover
 from streams.rows import Codec
 from streams.sending import Record, Sender

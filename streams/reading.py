@@ -5,7 +5,6 @@ with its coordinate, to the topic `schemas.topics.forward_topic` names; there ev
 right.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import msgspec
 from schemas.coordinates import Coordinate, Mark, Origin, Reopen, Reopening, marks_of, origin_of, reopen_of
 from schemas.derived import DeadLetter, Published
 from schemas.errors import QuaysideError
+from schemas.times import wall_clock
 from schemas.topics import BY_NAME, fact_topic, forward_topic
 from schemas.versions import Version
 from schemas.wire import Rejection, read
@@ -65,11 +65,6 @@ class BadStorm(QuaysideError):
     """Too many of a topic's records cannot be read: going on would empty it into the dead letters."""
 
     exit_code = 2
-
-
-def wall_clock() -> int:
-    """The time in ms."""
-    return time.time_ns() // 1_000_000
 
 
 class Reader:

@@ -19,13 +19,14 @@ import faust
 from aiokafka.errors import KafkaConnectionError
 
 from schemas.errors import QuaysideError, Unreachable
+from schemas.times import wall_clock
 from schemas.topics import TOPICS
 from streams.agent import Agent, Passed, Rules
 from streams.agents import DERIVATIONS, WORKER_GROUP
 from streams.clock import HORIZON_MS
 from streams.connection import for_faust
 from streams.inbox import Inbox
-from streams.reading import BAD_SHARE, wall_clock
+from streams.reading import BAD_SHARE
 from streams.steps import AcknowledgedSteps, Steps, Transactions
 from streams.table import MOST_FACTS
 from streams.transport.driver import Undecoded

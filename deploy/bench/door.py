@@ -13,7 +13,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from deploy.broker import last_line, launch, stop
 from deploy.stackfile import StackFile
 from deploy.tokens import TokenFile
 from schemas.errors import QuaysideError
+from schemas.times import wall_clock
 from schemas.warehouse import TOPIC as WAREHOUSE
 from sinks.embedded import DATABASE
 
@@ -78,7 +78,7 @@ def measure(watcher: Watcher, folder: Path, events: int, seed: int, rate: int, s
     place = folder / "door"
     place.mkdir()
     lines = place / "events.ndjson"
-    told = mix(_WARMING + events + round(rate * seconds), seed, time.time_ns() // 1_000_000)
+    told = mix(_WARMING + events + round(rate * seconds), seed, wall_clock())
     lines.write_bytes(b"\n".join(one.value for one in told))
     with _store(watcher.bootstrap, place) as (pid, store):
         course = Course(watcher, place, store, pid, lines, events, rate, seconds)

@@ -23,7 +23,7 @@ from deploy.bench.figures import TARGET_MS, percentile
 from deploy.bench.history_questions import Question, every_question
 from deploy.bench.history_store import Sizes
 from schemas.errors import QuaysideError
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 from sinks.embedded import EmbeddedStore, QueryError
 from sinks.migrate import migrate
 from sinks.readonly import Limits
@@ -53,7 +53,7 @@ def run(events: int, runs: int, tell: Callable[[str], None], folder: Path | None
     Raises:
         HistoryNotMeasured: a measuring process ended early; its own words stand on standard error.
     """
-    sizes = Sizes.of(events, time.time_ns() // 1_000_000)
+    sizes = Sizes.of(events, wall_clock())
     with tempfile.TemporaryDirectory(prefix="quayside-history-", dir=folder, ignore_cleanup_errors=True) as place:
         path = Path(place) / "store"
         with EmbeddedStore(path) as store:

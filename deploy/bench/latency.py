@@ -32,7 +32,7 @@ from deploy.broker import last_line, launch, stop
 from deploy.gate_client import gate_client, rows
 from deploy.stackfile import StackFile, running
 from schemas.errors import QuaysideError
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 from schemas.topics import BY_NAME, TOPICS
 from schemas.warehouse import TOPIC as WAREHOUSE
 from schemas.warehouse import stock_key
@@ -81,7 +81,7 @@ def measure(watcher: Watcher, folder: Path, seed: int, rates: Sequence[int], sec
     empty_stack(watcher)
     with _stack(watcher.bootstrap, folder) as stack:
         # The worker takes each partition over with its first records: that is not what is asked here.
-        publish(watcher.bootstrap, mix(_WARMING, seed, time.time_ns() // 1_000_000))
+        publish(watcher.bootstrap, mix(_WARMING, seed, wall_clock()))
         await_("the worker to have begun", lambda: is_settled(watcher))
         return [_at_rate(stack, rate, seconds, seed, number) for number, rate in enumerate(rates, 1)]
 
@@ -110,7 +110,7 @@ def _stack(bootstrap: str, folder: Path) -> Iterator[StackFile]:
 
 
 def _at_rate(stack: StackFile, rate: int, seconds: float, seed: int, number: int) -> dict[str, Any]:
-    told = mix(round(rate * seconds), seed, time.time_ns() // 1_000_000, number * NETWORKS)
+    told = mix(round(rate * seconds), seed, wall_clock(), number * NETWORKS)
     probes = Probes(f"BENCH-PROBE-{rate}")
     done = threading.Event()
     asking = threading.Thread(target=_ask, args=(stack, probes, done), name="asking the store")
@@ -203,7 +203,7 @@ async def _publish(bootstrap: str, told: Sequence[Told], rate: int, probes: Prob
 
 
 def _probe(site: str, item: str) -> Record:
-    now = rfc3339(time.time_ns() // 1_000_000)
+    now = rfc3339(wall_clock())
     event = {
         "event_id": f"{site}/{item}",
         "source": "quayside-bench",

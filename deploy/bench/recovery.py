@@ -22,6 +22,7 @@ from typing import Any, Final
 from deploy.bench.mix import mix
 from deploy.bench.watching import Watcher
 from schemas.errors import QuaysideError
+from schemas.times import wall_clock
 from schemas.topics import BY_NAME
 from schemas.wire import Rejection, read
 from streams.clock import HORIZON_MS, Clock
@@ -78,7 +79,7 @@ async def _write(bootstrap: str, facts: int, seed: int) -> None:
 def _rows(codec: Codec, facts: int, seed: int) -> Iterator[tuple[bytes, Record]]:
     """So many rows of different facts, each with its entity: those of a sample, again and again under new names."""
     rules = Stock()
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     events = (
         (told, read(told.topic, told.value, now)) for told in mix(_SAMPLED, seed, now) if told.topic in rules.events
     )

@@ -25,7 +25,7 @@ from deploy.epoch_file import note_epoch
 from deploy.stackfile import StackFile, is_alive, running
 from schemas.errors import QuaysideError
 from schemas.identifiers import findings
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 from sinks import epochs
 from sinks.batch import Batch
 from sinks.embedded import EmbeddedStore
@@ -61,7 +61,7 @@ def run(events: int, tell: Callable[[str], None], folder: Path | None = None) ->
         QuaysideError: a command of ours failed.
     """
     load = [os.getloadavg()[0]]
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     with tempfile.TemporaryDirectory(prefix="quayside-restart-", dir=folder, ignore_cleanup_errors=True) as place:
         data = Path(place)
         try:

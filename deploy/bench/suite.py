@@ -4,7 +4,6 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from deploy.bench.mix import mix, stock_keys
 from deploy.bench.race import LONGEST_S, ContenderFailed, Course, publish_copies
 from deploy.bench.watching import Watcher
 from schemas.errors import WrongInput
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 
 PARTS: Final = ("recovery", "memory", "latency", "sink", "door")
 """What is measured of our worker, our history sink and our gateway alone."""
@@ -108,7 +107,7 @@ def run(plan: Plan, news: News) -> dict[str, Any]:
 
 def _throughput(watcher: Watcher, folder: Path, chosen: list[Contender], plan: Plan, news: News) -> dict[str, Any]:
     news.progress(f"making {plan.events:,} events of the demo network's mix")
-    told = mix(plan.events, plan.seed, time.time_ns() // 1_000_000)
+    told = mix(plan.events, plan.seed, wall_clock())
     course = Course(watcher, told, publish_copies(watcher, told), folder, plan.longest_s)
     runs: dict[str, list[Run]] = {}
     skipped: dict[str, str] = {}
@@ -156,4 +155,4 @@ def _machine() -> dict[str, Any]:
 
 
 def _now() -> str:
-    return rfc3339(time.time_ns() // 1_000_000)
+    return rfc3339(wall_clock())

@@ -23,7 +23,7 @@ from deploy.client.receipts import Flushed, Receipt, Undelivered
 from deploy.client.spool import Entry, Spool
 from schemas.errors import Unreachable, WrongInput
 from schemas.event import Event
-from schemas.times import rfc3339, to_ms
+from schemas.times import rfc3339, to_ms, wall_clock
 from schemas.wire import Rejection, read_any
 
 MAX_BODY_BYTES: Final = 1 << 20
@@ -170,7 +170,7 @@ class Client:
         """One batch: receipts in order."""
         found: dict[int, Receipt] = {}
         right: list[tuple[int, bytes, str]] = []
-        now = time.time_ns() // 1_000_000
+        now = wall_clock()
         for index, said in enumerate(some, base):
             raw = encoded(said)
             event = raw if isinstance(raw, Rejection) else read_any(raw, now)

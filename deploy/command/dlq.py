@@ -1,12 +1,12 @@
 """`quayside dlq list`, `show` and `replay`: dead letters, what is wrong with them, and sending them again."""
 
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.command.options import AsJson, Data, print_json
+from schemas.times import rfc3339, wall_clock
 
 if TYPE_CHECKING:
     from deploy.deadletters import State, Which
@@ -65,7 +65,6 @@ def list_letters(
     from deploy.command.kept_listing import exactly_one, table
     from deploy.command.reach import stack_of
     from deploy.gate_client import gate_client
-    from schemas.times import rfc3339
 
     state: State = exactly_one((("open", only_open), ("resent", resent), ("all", every)), "open")
     which = _which(source, cause, topic, since, until, reason, state)
@@ -122,7 +121,6 @@ def show(
     from deploy.command.reach import stack_of
     from deploy.gate_client import gate_client
     from deploy.kept import Place
-    from schemas.times import rfc3339
 
     with closing(gate_client(stack_of(data)[1])) as store:
         found = deadletters.letter_of(store, name)
@@ -229,7 +227,7 @@ def _which(
     from deploy.deadletters import Which
     from deploy.kept import span_of
 
-    span = span_of(since, until, time.time_ns() // 1_000_000)
+    span = span_of(since, until, wall_clock())
     return Which(tuple(source or ()), tuple(cause or ()), tuple(topic or ()), span, reason, state)
 
 

@@ -1,12 +1,12 @@
 """`quayside late list`, `show` and (in late_apply.py) `apply`: events that came after their period had closed."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.command.late_apply import apply
 from deploy.command.options import AsJson, Data, print_json
+from schemas.times import rfc3339, wall_clock
 
 if TYPE_CHECKING:
     from deploy.laterecords import State
@@ -57,10 +57,9 @@ def list_late(
     from deploy.gate_client import gate_client
     from deploy.kept import span_of
     from deploy.laterecords import WhichLate, count_late, newest_late
-    from schemas.times import rfc3339
 
     state: State = exactly_one((("open", only_open), ("applied", applied), ("all", every)), "open")
-    span = span_of(since, until, time.time_ns() // 1_000_000)
+    span = span_of(since, until, wall_clock())
     which = WhichLate(tuple(topic or ()), tuple(source or ()), tuple(entity or ()), span, state)
     with closing(gate_client(stack_of(data)[1])) as store:
         total = count_late(store, which)

@@ -1,12 +1,12 @@
 """`quayside late apply`: events that came too late are applied after all, by rebuilding what they are about."""
 
 import sys
-import time
 from typing import Annotated
 
 import typer
 
 from deploy.command.options import AsJson, Data, print_json
+from schemas.times import wall_clock
 
 
 def apply(
@@ -57,7 +57,7 @@ def apply(
         if ids:
             found = [late_of(store, name)[0] for name in ids]
         else:
-            span = span_of(since, until, time.time_ns() // 1_000_000)
+            span = span_of(since, until, wall_clock())
             which = WhichLate(tuple(topic or ()), tuple(source or ()), tuple(entity or ()), span, "open")
             found = newest_late(store, which, 1_000_000)
     wanted = {Entity(one.place.coordinate.topic, one.entity) for one in found if one.place.coordinate.topic in APPLIED}

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from schemas.epcis.document import Problem, Told, read_document, read_event
 from schemas.epcis.event_hash import event_hash
 from schemas.epcis.mapping import Key
 from schemas.errors import QuaysideError, WrongInput
+from schemas.times import wall_clock
 
 _AT_ONCE: Final = 1_000
 _LONGEST_WAIT_S: Final = 30.0
@@ -57,7 +57,7 @@ class Capturing:
     ) -> None:
         self._intake: Final = intake
         self._captures: Final = captures
-        self._clock: Final = clock or _now
+        self._clock: Final = clock or wall_clock
         self._first_wait: Final = first_wait
         self._wake: Final = asyncio.Event()
 
@@ -351,10 +351,6 @@ def _error(kind: str, status: int, detail: str, place: int | None = None, event_
     if place is not None:
         found["index"] = place
     return {**found, "eventID": event_id} if event_id else found
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 _TITLES: Final = {

@@ -6,7 +6,6 @@ lost an answer from asking event by event.
 
 import asyncio
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from schemas.errors import Unreachable, WrongInput
+from schemas.times import wall_clock
 
 KEPT_MS: Final = 24 * 3_600_000
 MOST: Final = 1_000_000
@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, path: Path, clock: Callable[[], int] | None = None) -> None:
         """The file is made with the first key that comes."""
         self._path: Final = path
-        self._clock: Final = clock or (lambda: time.time_ns() // 1_000_000)
+        self._clock: Final = clock or wall_clock
         self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._database: sqlite3.Connection | None = None
         self._under_way: dict[tuple[str, str], bytes] = {}

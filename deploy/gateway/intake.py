@@ -22,6 +22,7 @@ from deploy.gateway.tally import Tally
 from deploy.spool import Spooled
 from deploy.tokens import Grant
 from schemas.event import Event
+from schemas.times import wall_clock
 from schemas.wire import MAX_RECORD_BYTES, Rejection, read_any, topic_of
 
 FORBIDDEN: Final = "forbidden"
@@ -63,7 +64,7 @@ class Intake:
         self._earlier: Final = earlier
         self._commits: Final = commits
         self._tally: Final = tally
-        self._clock: Final = clock or _now
+        self._clock: Final = clock or wall_clock
         self._waiting: deque[_Job] = deque()
         self._waiting_events = 0
         self._judging: asyncio.Task[None] | None = None
@@ -260,7 +261,3 @@ _SHOWN_TEXT: Final = 100
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= _SHOWN_TEXT else text[:_SHOWN_TEXT] + "...")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from deploy.gateway.told import Told, rejections, status_of
 from deploy.kept import moment_of
 from deploy.tokens import Grant, TokenFile
 from schemas.errors import WrongInput
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 from sinks.gate_tally import Probes
 
 _JSON: Final = "application/json"
@@ -123,7 +122,7 @@ class Routes:
             raise Problem(403, f"The token {grant.name!r} does not speak for this source, so it is told nothing of it.")
         accepted_at = self._parts.intake.accepted_at(source, event_id)
         told = await self._asked(lambda: status_of(self._parts.store, source, event_id))
-        now = time.time_ns() // 1_000_000
+        now = wall_clock()
         if accepted_at is not None and now - accepted_at > _ON_ITS_WAY_MS:
             accepted_at = None
         if told is not None:
@@ -140,7 +139,7 @@ class Routes:
     async def rejections(self, request: Request) -> Response:
         """What of the token's sources was refused, or came too late."""
         grant = self.identify(request)
-        now = time.time_ns() // 1_000_000
+        now = wall_clock()
         try:
             since = moment_of(request.query_params.get("since", "24h"), now)
         except (WrongInput, OverflowError) as error:

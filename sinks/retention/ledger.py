@@ -1,13 +1,12 @@
 """The runs of retention, as the store keeps them: how far each is, and what it dropped."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.times import rfc3339
+from schemas.times import rfc3339, wall_clock
 from sinks.retention.statements import do, rows, text
 
 FINISHED: Final = "finished"
@@ -79,4 +78,4 @@ def note(client: Client, run: Run) -> Run:
 def unused(client: Client) -> int:
     """A name for a new run."""
     known = runs(client)
-    return max(time.time_ns() // 1_000_000, known[-1].run + 1 if known else 0)
+    return max(wall_clock(), known[-1].run + 1 if known else 0)

@@ -12,14 +12,13 @@
 Every step may be repeated.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import QuaysideError, WrongInput
-from schemas.times import DAY_MS, HOUR_MS
+from schemas.times import DAY_MS, HOUR_MS, wall_clock
 from schemas.topics import of_kind
 from sinks import epochs
 from sinks.retention.ledger import ABANDONED, FINISHED, Run, note, runs, unused
@@ -90,7 +89,7 @@ def resume(client: Client, step: Step = lambda _: None, idle_ms: int = 0) -> tup
         if run.stage in {FINISHED, ABANDONED}:
             continue
         if run.stage == "begun":
-            if time.time_ns() // 1_000_000 - run.run < idle_ms:
+            if wall_clock() - run.run < idle_ms:
                 continue
             left = run.changed(stage=ABANDONED, reason="The process ended before anything was dropped.")
             note(client, left)
@@ -106,7 +105,7 @@ def tidy(client: Client, idle_ms: int = HOUR_MS) -> bool:
     known = runs(client)
     if not number(client, "next_retraction", {}) or any(run.stage not in {FINISHED, ABANDONED} for run in known):
         return False
-    if time.time_ns() // 1_000_000 - max((run.ended_at or 0 for run in known), default=0) < idle_ms:
+    if wall_clock() - max((run.ended_at or 0 for run in known), default=0) < idle_ms:
         return False
     drop(client, FACTS[TOPIC].name, "epoch = 0 AND partition = 1")
     return True
@@ -139,7 +138,7 @@ def _finish(client: Client, run: Run, step: Step) -> Run:
     if shown is not None:
         epochs.forget_before(client, shown)
     step("dropped others")
-    run = note(client, run.changed(stage=FINISHED, ended_at=time.time_ns() // 1_000_000))
+    run = note(client, run.changed(stage=FINISHED, ended_at=wall_clock()))
     clear(client, run)
     return run
 
