@@ -51,9 +51,10 @@ class Servers:
         )
 
     @contextmanager
-    def running(self, epoch: int) -> Iterator[Stack]:
-        """Worker and sink of an epoch."""
+    def running(self, epoch: int, **settings: str) -> Iterator[Stack]:
+        """Worker and sink of an epoch, with more settings of theirs."""
         stack = self.at(epoch)
+        stack.settings.update(settings)
         processes = [stack.begin(name) for name in ("worker", "sink")]
         try:
             yield stack
