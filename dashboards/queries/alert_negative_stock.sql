@@ -4,7 +4,7 @@ SELECT toString(on_site) AS site, toFloat64(if(sum(one) > @{negative_stock.count
 FROM
 (
     SELECT site AS on_site, toUInt64(1) AS one
-    FROM exceptions_open
+    FROM stock_exceptions_open
     WHERE kind = 'negative_stock' AND acknowledged = 0
     UNION ALL
     SELECT DISTINCT site AS on_site, toUInt64(0) AS one FROM stock_now

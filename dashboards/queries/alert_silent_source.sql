@@ -1,12 +1,15 @@
 -- one row per source, always present: source, silent (1 where it is silent for longer than is usual and nobody has
 -- acknowledged that, else 0)
-SELECT toString(h.source) AS source, toFloat64(e.entity != '') AS silent
-FROM source_health AS h
-LEFT JOIN
-(
-    SELECT DISTINCT entity
-    FROM exceptions_open
-    WHERE kind = 'silent_source' AND acknowledged = 0
-) AS e ON e.entity = h.source
-WHERE h.source != ''
+SELECT
+    source,
+    toFloat64(source IN
+        (
+            SELECT entity
+            FROM exceptions_watched
+            WHERE kind = 'silent_source'
+                AND concat('silent_source/source/', entity) NOT IN (SELECT exception_id FROM acknowledgements_now)
+        )
+    ) AS silent
+FROM sources_known
+WHERE source != ''
 ORDER BY source

@@ -9,9 +9,11 @@ SELECT
     lower_days,
     upper_days,
     rule AS broken_rule
-FROM lead_time_control
-WHERE measure = ${measure:singlequote}
-    AND day >= toDate($__fromTime, 'UTC')
+FROM lead_time_control_of(
+    of = ${measure:singlequote},
+    days = toUInt32(greatest(dateDiff('day', toDate($__fromTime, 'UTC'), toDate(now('UTC'))), 0) + 91)
+)
+WHERE day >= toDate($__fromTime, 'UTC')
     AND day <= toDate($__toTime, 'UTC')
     AND rule != ''
     AND $__conditionalAll(route IN (${route:singlequote}), $route)

@@ -1,7 +1,7 @@
 -- up to 200 open stockouts and positions below their reorder point, those that nobody has in hand first: opened_at,
 -- kind, site, item, detail, in_hand, exception_id
 SELECT opened_at, kind, site, item, detail, acknowledged_by AS in_hand, exception_id
-FROM exceptions_open
+FROM stock_exceptions_open
 WHERE kind IN ('stockout', 'below_reorder_point')
     AND $__conditionalAll(site IN (${site:singlequote}), $site)
     AND $__conditionalAll(item IN (${item:singlequote}), $item)

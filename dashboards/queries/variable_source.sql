@@ -1,5 +1,5 @@
 -- one row per source that ever sent an event: source
-SELECT DISTINCT source
-FROM source_health
+SELECT source
+FROM sources_known
 WHERE source != ''
 ORDER BY source

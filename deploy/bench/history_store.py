@@ -83,7 +83,7 @@ def fill(client: Client, sizes: Sizes, tell: Callable[[str], None]) -> None:
 
 def merge(client: Client, tell: Callable[[str], None]) -> None:
     """Refresh what is refreshed from time to time, and merge every partition of every table into one part."""
-    for view in ("statement_counts", "on_time_lines"):
+    for view in ("statement_counts", "on_time_lines", "lead_times_by_day", "warehouse_lately", "hours_counted"):
         tell(f"refreshing {view}")
         client.command(f"SYSTEM REFRESH VIEW {view}")
         client.command(f"SYSTEM WAIT VIEW {view}")

@@ -2,7 +2,11 @@
 -- accepted: distinct statements among them; the rest are repeats.
 WITH
     (SELECT (sum(stored), sum(accepted)) FROM records_by_topic) AS records,
-    (SELECT (countIf(open = 1), countIf(late_now = 1)) FROM shipments_now) AS shipments
+    (
+        SELECT (count(), countIf(due_at < now64(3, 'UTC')))
+        FROM shipments_under_way FINAL
+        WHERE epoch = (SELECT epoch FROM current_epoch) AND NOT final
+    ) AS shipments
 SELECT
     records.1 AS stored,
     records.2 AS accepted,
