@@ -85,10 +85,10 @@ def compare(
             break
         progress("what was still on its way")
         settle()
-        if patience_s := max(kind.patience_s for kind in waiting):
-            pause(patience_s)
         for kind in waiting:
             progress(kind.name)
+            if _is_told_in_time(ask, kind, undecided[kind.name], pause):
+                continue
             _look_again(ask, kind, undecided[kind.name])
     closed = _excused(ask, undecided)
     found = [
@@ -104,6 +104,21 @@ def compare(
         tuple(f"{kind.name}/{entity}" for kind in kinds for entity in undecided[kind.name].last.found),
         closed,
     )
+
+
+def _is_told_in_time(ask: Ask, kind: Kind, undecided: _Open, pause: Callable[[float], object]) -> bool:
+    """Give the agents a kind's time to tell what it waits for; whether all of it agrees before that is over."""
+    named = tuple(undecided.last.found)
+    if kind.patience_s and undecided.last.differing <= len(named):
+        pause(kind.patience_s / 3)
+        seen = look(ask, kind, [Scope(entities=named)], _MOST)
+        if not seen.differing:
+            undecided.last = seen
+            return True
+        pause(kind.patience_s * 2 / 3)
+    elif kind.patience_s:
+        pause(kind.patience_s)
+    return False
 
 
 def _look_again(ask: Ask, kind: Kind, undecided: _Open) -> None:

@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.coordinates import Coordinate
-from schemas.times import rfc3339
+from schemas.times import from_ms, rfc3339
 from sinks.audit.coordinates import check
 from sinks.audit.figures import look
 from sinks.audit.questions import EXCEPTIONS, KINDS, LEADS, ORDERS, SHIPMENTS, STOCK, Kind, Scope
@@ -381,3 +381,41 @@ def test_every_figure_has_a_name(store: Client) -> None:
     keep(store, Network())
     for kind in KINDS:
         assert compare(asking(store), lambda: None, [kind]).compared == {kind.name: 0}
+
+
+def mark(store: Client, began_s_ago: int, *, begins: bool, inserted_s_ago: int = 0) -> None:
+    """A mark of a load of history."""
+    now = time.time_ns() // 1_000_000
+    appended, inserted = now - began_s_ago * 1_000, now - inserted_s_ago * 1_000
+    row = (EPOCH, "shipment.events", 0, 5_000 - begins, from_ms(appended), "audited", int(begins), from_ms(inserted))
+    names = ["epoch", "topic", "partition", "offset", "appended_at", "load", "begins", "inserted_at"]
+    store.insert("load_marks", [row], column_names=names)
+
+
+def test_what_time_opens_while_history_is_loaded_is_told_after_it(store: Client) -> None:
+    network = Network()
+    due = rfc3339(time.time_ns() // 1_000_000 - 600_000)
+    told = milestone("S-9", "departed", 5, promised_at=due)
+    network.feed([told])
+    network.run()
+    keep(store, network)
+    assert len(audited(store, [EXCEPTIONS]).listed) == 1
+    mark(store, 3_600, begins=True)
+    assert not audited(store, [EXCEPTIONS]).listed
+    mark(store, 120, begins=False, inserted_s_ago=120)
+    assert len(audited(store, [EXCEPTIONS]).listed) == 1
+
+
+def test_what_time_had_opened_before_history_was_loaded_is_missed_unless_the_load_tells_of_it(store: Client) -> None:
+    network = Network()
+    now = time.time_ns() // 1_000_000
+    told = milestone("S-9", "departed", 5, promised_at=rfc3339(now - 7_200_000))
+    network.feed([told])
+    network.run()
+    keep(store, network)
+    store.command("TRUNCATE TABLE shipment_events")
+    write(store, record(told.topic, told.raw, epoch=EPOCH, offset=900, appended_at=now - 7_300_000))
+    mark(store, 3_600, begins=True)
+    assert len(audited(store, [EXCEPTIONS]).listed) == 1
+    write(store, record(told.topic, told.raw, epoch=EPOCH, offset=901, appended_at=now - 3_000_000))
+    assert not audited(store, [EXCEPTIONS]).listed

@@ -7,7 +7,7 @@ FROM
 (
     SELECT exception_id, kind, toUnixTimestamp64Milli(opened_at) AS opened
     FROM exceptions_told
-    WHERE kind IN ('late_delivery', 'overdue_milestone') AND opened <= {{told_by}}
+    WHERE kind IN ('late_delivery', 'overdue_milestone') AND opened <= {{told_by}} AND entity NOT IN {{told_in_load}}
     UNION ALL
     SELECT concat(kind, '/shipment/', shipment_id), kind, opened
     FROM

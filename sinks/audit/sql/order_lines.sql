@@ -71,20 +71,17 @@ FROM
                     ),
                     words
                 ),
-                arrayMap(
-                    end -> (end.1, 0, if(end.3 = 5, 6, 5)),
-                    arrayFilter(end -> end.2 = 1 AND notEmpty(words) AND end.1 > words[1].1, events)
-                )
+                arrayFilter(end -> notEmpty(words) AND end.1 > words[1].1, ends)
             )) AS steps
         FROM
         (
             SELECT
                 order_id,
-                events,
-                arrayLast(event -> event.4 != '', events).4 AS supplier,
-                arrayLast(event -> event.6 != '', events).6 AS buyer,
-                arrayLast(event -> event.11 != '', events).11 AS destination,
-                arrayExists(event -> event.3 = 5, events) AS is_closed,
+                supplier,
+                buyer,
+                destination,
+                is_closed,
+                ends,
                 line.1 AS line_id,
                 line.2 AS words,
                 line.3 AS arrivals,
@@ -94,28 +91,38 @@ FROM
             (
                 SELECT
                     order_id,
-                    groupArrayArrayIf(said_of_it, line_id = '') AS events,
-                    groupArrayIf((line_id, said_of_it, arrived), line_id != '') AS lines
+                    lines,
+                    arrayLast(event -> event.4 != '', events).4 AS supplier,
+                    arrayLast(event -> event.6 != '', events).6 AS buyer,
+                    arrayLast(event -> event.11 != '', events).11 AS destination,
+                    arrayExists(event -> event.3 = 5, events) AS is_closed,
+                    -- What ends all lines, as a step of each of them.
+                    arrayMap(
+                        end -> (end.1, 0, if(end.3 = 5, 6, 5)), arrayFilter(event -> event.2 = 1, events)
+                    ) AS ends
                 FROM
                 (
                     SELECT
                         order_id,
-                        line_id,
-                        arraySort(groupArrayArray(said_here)) AS said_of_it,
-                        arraySort(groupArrayArray(arrived_here)) AS arrived
+                        groupArrayArrayIf(said_of_it, line_id = '') AS events,
+                        groupArrayIf((line_id, said_of_it, arrived), line_id != '') AS lines
                     FROM
                     (
-                        SELECT order_id, line_id, groupArray(said) AS said_here, [] AS arrived_here
-                        FROM {{order_facts}}
-                        GROUP BY order_id, line_id
-                        UNION ALL
-                        SELECT order_id, line_id, [] AS said_here, groupArray(arrival) AS arrived_here
-                        FROM {{deliveries}}
+                        SELECT
+                            order_id,
+                            line_id,
+                            arraySort(groupArrayArray(said_here)) AS said_of_it,
+                            arraySort(groupArrayArray(arrived_here)) AS arrived
+                        FROM
+                        (
+                            SELECT order_id, line_id, [said] AS said_here, [] AS arrived_here FROM {{order_facts}}
+                            UNION ALL
+                            SELECT order_id, line_id, [] AS said_here, [arrival] AS arrived_here FROM {{deliveries}}
+                        )
                         GROUP BY order_id, line_id
                     )
-                    GROUP BY order_id, line_id
+                    GROUP BY order_id
                 )
-                GROUP BY order_id
             )
             LEFT ARRAY JOIN lines AS line
         )

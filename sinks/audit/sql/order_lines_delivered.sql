@@ -60,7 +60,7 @@ FROM
         (
             SELECT
                 *,
-                if(notEmpty(arrivals) AND wanted = 0 AND own_state = 0, shipped, wanted) AS total,
+                multiIf(empty(arrivals), wanted, wanted != 0, wanted, own_state != 0, wanted, shipped) AS total,
                 arrayFirstIndex(sum -> sum >= total, arrayCumSum(came.2)) AS completing
             FROM
             (

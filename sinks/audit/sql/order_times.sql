@@ -1,6 +1,6 @@
 -- Of each order line from the date of order to the delivery that completed it, by what was said of orders and shipments;
 -- of orders that had closed when a shipment told something new, which was not applied, by the lines as they were
--- published. One observation a row: (measure, route, day, duration).
+-- published. One observation a row: (measure, route, day, duration). A multiIf and no AND: see shipments.sql.
 SELECT
     'order_to_delivery' AS measure,
     concat(supplier, '|', item) AS route,
@@ -11,8 +11,10 @@ FROM
     SELECT
         supplier, item, assumeNotNull(delivered_at) AS delivered, assumeNotNull(ordered_at) AS ordered
     FROM {{order_lines_delivered}}
-    WHERE line_id != '' AND supplier != '' AND ordered_at IS NOT NULL AND delivered_at IS NOT NULL
-        AND order_id NOT IN (SELECT order_id FROM {{closed_orders}})
+    WHERE multiIf(
+        line_id = '', 0, supplier = '', 0, ordered_at IS NULL, 0, delivered_at IS NULL, 0,
+        order_id NOT IN (SELECT order_id FROM {{closed_orders}})
+    )
     UNION ALL
     SELECT
         s.supplier, line.item,

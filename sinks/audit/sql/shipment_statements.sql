@@ -1,12 +1,12 @@
 -- Of every shipment event the statement that counts and is not retracted, see warehouse_statements.sql.
 -- `told`: its place in the order in which statements were told, as bytes that compare as (recorded_at, content_hash).
--- `place`: leg * 16 + the milestone's rank, 0 for what is no milestone.
+-- `place`: leg * 16 + the milestone's rank, 0 for what is no milestone. `said_as`: 1 planned, 2 estimated, 3 actual.
 SELECT
     shipment_id,
     toString(type) AS kind,
     toUnixTimestamp64Milli(occurred_at) AS occurred,
     precision = 'day' AS by_day,
-    toString(classifier) AS said_as,
+    toUInt8(indexOf(['planned', 'estimated', 'actual'], toString(classifier))) AS said_as,
     if(
         type = 'milestone',
         toUInt16(leg * 16 + indexOf(

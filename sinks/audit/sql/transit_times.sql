@@ -9,11 +9,11 @@ WITH
         carrier = '' OR empty(of_lane), [], [('carrier_transit', concat(carrier, '|', lane), arrival_day, transit)]
     ) AS of_carrier,
     arrayFilter(
-        pair -> pair.1.1 % 16 = 5 AND pair.2.1 = pair.1.1 + 1 AND pair.1.5 != '' AND pair.2.5 != '',
+        pair -> pair.1.1 % 16 = 5 AND pair.2.1 = pair.1.1 + 1 AND pair.1.3 != '' AND pair.2.3 != '',
         arrayZip(actual, arrayShiftLeft(actual, 1))
     ) AS legs,
     arrayMap(
-        pair -> ('leg_transit', concat(pair.1.5, '>', pair.2.5), day_of(pair.2.3), pair.2.3 - pair.1.3), legs
+        pair -> ('leg_transit', concat(pair.1.3, '>', pair.2.3), day_of(pair.2.2), pair.2.2 - pair.1.2), legs
     ) AS of_legs
 SELECT
     seen.1 AS measure,

@@ -1,25 +1,28 @@
 -- What each shipment that has left brings to a position at its destination: of one item the lines in the unit of the
--- first of them. What was returned or cancelled before it was delivered is not on its way any more.
+-- first of them. What was returned or cancelled before it was delivered is not on its way any more. `brought`:
+-- (shipment_id, unit, shipped, delivered, final).
 SELECT
-    shipment_id,
-    destination AS site,
-    item,
-    argMin((unit, shipped, delivered), first) AS sums,
-    any(final) AS final
+    site,
+    one.1 AS item,
+    (
+        shipment_id,
+        one.2,
+        arraySum(line -> if((line.1, line.2) = one, line.5, 0), lines),
+        arraySum(line -> if((line.1, line.2) = one, line.6, 0), lines),
+        final
+    ) AS brought
 FROM
 (
     SELECT
         shipment_id,
-        destination,
-        line.1 AS item,
-        line.2 AS unit,
-        any(final) AS final,
-        min(number) AS first,
-        sum(line.5) AS shipped,
-        sum(line.6) AS delivered
+        destination AS site,
+        final,
+        lines,
+        arrayMap(
+            item -> (item, arrayFirst(line -> line.1 = item, lines).2),
+            if(moving AND NOT turned_back, arrayDistinct(lines.1), [])
+        ) AS items
     FROM {{shipments}}
-    ARRAY JOIN lines AS line, arrayEnumerate(lines) AS number
-    WHERE moving AND destination != '' AND NOT turned_back
-    GROUP BY shipment_id, destination, item, unit
+    WHERE destination != ''
 )
-GROUP BY shipment_id, destination, item
+ARRAY JOIN items AS one
