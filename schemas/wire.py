@@ -6,7 +6,9 @@ topic, its bytes and the broker's append time.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,6 +30,12 @@ MAX_RECORD_BYTES: Final = 900_000
 
 CLOCK_TOLERANCE_MS: Final = DAY_MS
 """How far ahead of the broker's append time a clock may be before its event is refused."""
+
+_TOGETHER: Final = 256
+"""So many records are read at once. Where one of them is out of the ordinary, they are halved ..."""
+
+_FEW: Final = 8
+"""... until there are so few that they are read one by one."""
 
 Cause = Literal[
     "empty",
@@ -78,6 +86,29 @@ def read(topic: str, raw: bytes | None, appended_at: int) -> Event | Rejection:
     return _too_early(event, latest) or event
 
 
+def read_all(topic: str, raws: Sequence[bytes], appended_at: Sequence[int]) -> list[Event | Rejection]:
+    """What `read` says of each of these records of a fact topic, in their order, at less than it costs one by one."""
+    found: list[Event | Rejection] = []
+    for start in range(0, len(raws), _TOGETHER):
+        found += _read_together(topic, raws[start : start + _TOGETHER], appended_at[start : start + _TOGETHER])
+    return found
+
+
+def _read_together(topic: str, raws: Sequence[bytes], appended_at: Sequence[int]) -> Iterable[Event | Rejection]:
+    if len(raws) < _FEW:
+        return map(read, repeat(topic), raws, appended_at)
+    # So many bytes are no more than one record may have: none of them is too large.
+    said = _STRUCTS[topic].read_all(raws) if sum(map(len, raws)) <= MAX_RECORD_BYTES else None
+    if said is None:
+        half = len(raws) // 2
+        return chain(
+            _read_together(topic, raws[:half], appended_at[:half]),
+            _read_together(topic, raws[half:], appended_at[half:]),
+        )
+    events, last = said
+    return events if last <= min(appended_at) + CLOCK_TOLERANCE_MS else map(_judged, events, appended_at)
+
+
 def read_any(raw: bytes, arrived_at: int) -> Event | Rejection:
     """The event that some bytes are, whatever its topic, or why they are none; `arrived_at` in ms.
 
@@ -118,6 +149,12 @@ def topic_of(event_type: str) -> str | None:
 def event_types() -> dict[str, type[Event]]:
     """Every event type's model, by its `type`, in the order of the contract."""
     return dict(_MODEL_OF_TYPE)
+
+
+def _judged(event: Event, appended_at: int) -> Event | Rejection:
+    """The event, unless it claims to be from the future."""
+    latest = appended_at + CLOCK_TOLERANCE_MS
+    return event if max(event.recorded_ms, event.occurred_ms) <= latest else _too_early(event, latest) or event
 
 
 def _too_early(event: Event, latest: int) -> Rejection | None:

@@ -7,12 +7,16 @@ it keeps the newest.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import compress, repeat
+from operator import not_
+from typing import Any, Final, cast
 
-from schemas.wire import Rejection, read
-from sinks.facts import BLOCK, Columns, FactColumns, Findings, Place
-from sinks.rows import UNSTORABLE, Placed, Record, Row, dead, fact_of, no_findings, place_of, rows_of
-from sinks.tables import DEAD, FACTS, STATES, TABLES
+from schemas.coordinates import ORIGIN_HEADER
+from schemas.wire import Rejection, read_all
+from sinks.facts import BLOCK, Columns, FactColumns, Findings
+from sinks.rows import UNSTORABLE, Placed, Record, Row, dead, fact_of, first_places, no_findings, place_of, rows_of
+from sinks.slices import Slice
+from sinks.tables import DEAD, FACTS, REPLAYED, STATES, TABLES
 
 _STATE_KEYS: Final = {table.name: table.keys for table in STATES.values()}
 
@@ -43,11 +47,11 @@ class Batch:
 
         They have what aiokafka's records have: offset, timestamp, key, value, headers.
         """
+        told = Slice.of(epoch, topic, partition, records)
         if topic in FACTS:
-            self._take_facts(epoch, topic, partition, records)
+            self._take_facts(told)
         else:
-            for one in records:
-                record = _record(epoch, topic, partition, one)
+            for record in told.records():
                 self.add(rows_of(record, self._store_id, self._findings), record)
         self.records += len(records)
         self.ends[topic, partition] = records[-1].offset + 1
@@ -93,36 +97,52 @@ class Batch:
                 column.extend(more)
         return found
 
-    def _take_facts(self, epoch: int, topic: str, partition: int, records: Sequence[Any]) -> None:
-        facts = self._facts.get(topic)
+    def _take_facts(self, told: Slice) -> None:
+        facts = self._facts.get(told.topic)
         if facts is None:
-            facts = self._facts[topic] = FactColumns(topic, self._findings)
-        places: list[Place] = []
-        events: list[Any] = []
-        size = 0
-        for one in records:
-            raw, key = one.value, one.key
-            if raw is None or key is None or one.headers:
-                self._take_odd(facts, _record(epoch, topic, partition, one))
-                continue
-            appended_at = one.timestamp or 0
-            event = read(topic, raw, appended_at)
-            if type(event) is Rejection:
-                record = _record(epoch, topic, partition, one)
-                self.add((dead(record, event.cause, event.reason, event.field),), record)
-                continue
-            size += len(raw) + len(key)
-            places.append((epoch, partition, one.offset, appended_at, key, raw))
-            events.append(event)
-        facts.add(places, events)
-        self.bytes += size
+            facts = self._facts[told.topic] = FactColumns(told.topic, self._findings)
+        if not told.is_plain:
+            odd = [bool(headers) or not (key and value) for *_, key, value, headers in told.parts()]
+            self._take_odd(facts, self._without_ours(told.only(odd)))
+            told = told.only(map(not_, odd))
+        if told:
+            self._take_plain(facts, told)
 
-    def _take_odd(self, facts: FactColumns, record: Record) -> None:
-        """Take in a record that needs a closer look, as few do: it has headers, or lacks a key or a value."""
-        others, stored, event = fact_of(record, self._store_id)
-        self.add(others, record)
-        if event is not None:
-            facts.add((place_of(stored),), (event,))
+    def _take_plain(self, facts: FactColumns, told: Slice) -> None:
+        """Take in records that have an event and its key, and nothing else."""
+        events = read_all(told.topic, cast("Sequence[bytes]", told.values), told.appended_at)
+        if Rejection in map(type, events):
+            for record, why in zip(told.records(), events, strict=True):
+                if isinstance(why, Rejection):
+                    self.add((dead(record, why.cause, why.reason, why.field),), record)
+            good = [type(event) is not Rejection for event in events]
+            told, events = told.only(good), [*compress(events, good)]
+        here = (repeat(told.epoch, len(told)), repeat(told.partition, len(told)))
+        facts.extend((*here, told.offsets, told.appended_at, told.keys, told.values), events)
+        self.bytes += told.size
+
+    def _without_ours(self, told: Slice) -> Slice:
+        """Take in what was replayed out of this very store, as it is at each start, and return everything else."""
+        replayed = [len(headers) == 1 and headers[0][0] == ORIGIN_HEADER for headers in told.headers]
+        ours = told.only(replayed)
+        if not ours:
+            return told
+        origins = [value for ((_, value),) in ours.headers]
+        first = first_places(origins, ours.appended_at, told.topic, self._store_id)
+        if first is None:
+            return told
+        here = ([said] * len(ours) for said in (told.epoch, told.topic, told.partition))
+        self._rows[REPLAYED.name].extend((*here, ours.offsets, *first), ours.parts())
+        self.bytes += ours.size
+        return told.only(map(not_, replayed))
+
+    def _take_odd(self, facts: FactColumns, told: Slice) -> None:
+        """Take in records that need a closer look, as few do: they have headers, or lack a key or a value."""
+        for record in told.records():
+            others, stored, event = fact_of(record, self._store_id)
+            self.add(others, record)
+            if event is not None:
+                facts.add((place_of(stored),), (event,))
 
     def _pieces(self) -> Iterator["Piece"]:
         for topic, facts in self._facts.items():
@@ -169,8 +189,8 @@ class Piece:
 
     def record(self) -> Record | None:
         """The record that its only row was made from."""
-        found: Record | None = self.records[self.start]
-        return found
+        found = self.records[self.start]
+        return None if found is None else Record(*found)
 
 
 def piece_of(placed: Sequence[Placed]) -> Piece:
@@ -185,7 +205,7 @@ class _Rows:
     __slots__ = ("_columns", "_pending", "records")
 
     def __init__(self) -> None:
-        self.records: list[Record | None] = []
+        self.records: list[tuple[Any, ...] | None] = []
         self._columns: Columns = []
         self._pending: list[Row] = []
 
@@ -194,6 +214,14 @@ class _Rows:
         self.records.append(record)
         if len(self._pending) == BLOCK:
             self.turned()
+
+    def extend(self, columns: Iterable[Sequence[Any]], records: Iterable[tuple[Any, ...]]) -> None:
+        """Many rows as columns, each row with the parts of its record."""
+        if not self.turned():
+            self._columns = [[] for _ in columns]
+        for column, values in zip(self._columns, columns, strict=True):
+            column.extend(values)
+        self.records.extend(records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -222,7 +250,3 @@ class _Facts:
     def __getitem__(self, row: int) -> Record:
         epoch, partition, offset, appended_at, raw = (column[row] for column in self._places)
         return Record(epoch, self._topic, partition, offset, appended_at, self._keys[row], raw)
-
-
-def _record(epoch: int, topic: str, partition: int, one: Any) -> Record:
-    return Record(epoch, topic, partition, one.offset, one.timestamp or 0, one.key, one.value, one.headers)

@@ -8,8 +8,9 @@ the same time, each at its own pace:
 3. the offsets of what was inserted are committed.
 
 While nothing is being inserted, what comes is inserted at once, but not more than a few times a second; while something
-is, the next batch gathers. It has a limit of records and of bytes, and when it is full nothing more is fetched: so the
-sink holds two batches at most, and what one fetch brought.
+is, the next batch gathers. Where more is waiting in the broker than one fetch brings, a batch waits for a good part of
+it: an insert of few rows costs as much as one of thousands. A batch has a limit of records and of bytes, and when it is
+full nothing more is fetched: so the sink holds two batches at most, and what one fetch brought.
 
 Killed between 2 and 3 it reads the same records again, and the tables keep one row of each coordinate. While the store
 fails it tries again with growing pauses, keeps what it has, says so in its counters, and drops nothing.
@@ -19,75 +20,35 @@ import asyncio
 import logging
 import math
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.client import Client
 
-from schemas.errors import Unreachable, WrongInput
+from schemas.errors import Unreachable
 from schemas.identifiers import findings as identifier_findings
 from sinks import epochs
 from sinks.batch import Batch
+from sinks.consuming import lighten, partitions_of, refused, unreachable
+from sinks.counters import Counters
 from sinks.facts import Findings
 from sinks.migrate import store_id
 from sinks.rows import TOPICS
 from sinks.tables import DEAD, LATE, REPLAYED
 from sinks.writer import Writer, Writing
 from streams.agents import HISTORY_GROUP
-from streams.connection import for_aiokafka, refusal
+from streams.connection import for_aiokafka
 from streams.ends import last_records
-from streams.tally import Seconds
+
+__all__ = ["FETCH_BYTES", "GROUP", "Counters", "History"]
 
 _log: Final = logging.getLogger(__name__)
 
 GROUP: Final = HISTORY_GROUP
 """The group under which the sink keeps its offsets."""
-
-
-State = Literal["working", "waiting_for_store", "stopped"]
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the sink has done since it started, and how it is. `last_error` is empty while all is well."""
-
-    records: int = 0
-    rows: int = 0
-    dead: int = 0
-    late: int = 0
-    replayed: int = 0
-    unstorable: int = 0
-    """Rows that the store refused for what is in them; they are dead letters, and not counted in `dead`."""
-    tables: Counter[str] = field(default_factory=Counter)
-    """Rows by table."""
-    batches: int = 0
-    seconds: Seconds = field(default_factory=Seconds)
-    """How long storing a batch took, the pauses between failures included."""
-    failures: int = 0
-    last_error: str = ""
-    state: State = "stopped"
-    """`waiting_for_store`: an insert failed and will be tried again; what has been fetched is kept."""
-    reason: str = "It has not been started."
-    """Why it is not working; empty while it is."""
-    store_refuses_since: float | None = None
-    """Since when it has been waiting for the store, in seconds since the epoch; None: it is not."""
-    records_in_hand: int = 0
-    """Fetched, but not stored yet."""
-    bytes_in_hand: int = 0
-    """The keys and values of these."""
-    stored_at: float | None = None
-    """When a batch was last stored, in seconds since the epoch; None: never yet."""
-
-    @property
-    def seconds_since_success(self) -> float | None:
-        """How long ago a batch was last stored; None: never yet. A quiet stream makes it grow, with nothing in hand."""
-        return None if self.stored_at is None else max(0.0, time.time() - self.stored_at)
 
 
 class History:
@@ -134,6 +95,7 @@ class History:
         self._writer = Writer(client)
         self._gathering = Batch()
         self._begun_at = -math.inf
+        self._behind = False
         self._fetching: asyncio.Task[Any] | None = None
         self._storing: asyncio.Task[bool] | None = None
         self._stop: asyncio.Task[Any] | None = None
@@ -156,7 +118,7 @@ class History:
             WrongInput: Topics are missing, or the store is not migrated.
         """
         self._store_id = await self._in(self._writers, store_id, self._client)
-        partitions = await self._partitions()
+        partitions = await partitions_of(self._bootstrap, TOPICS)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=self._group,
@@ -173,7 +135,7 @@ class History:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise Unreachable(await self._refused(error)) from error
+            raise Unreachable(await refused(self._bootstrap, error)) from error
         self._consumer.assign(partitions)
         committed = await asyncio.gather(*map(self._consumer.committed, partitions))
         known = dict(zip(partitions, committed, strict=True))
@@ -227,33 +189,6 @@ class History:
         last = await last_records(self._consumer, self.positions)
         return sum(max(0, last[TopicPartition(*place)] + 1 - stored) for place, stored in self.positions.items())
 
-    async def _partitions(self) -> list[Any]:
-        """All partitions of the topics that the history keeps."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, **for_aiokafka())
-        try:
-            await admin.start()
-            existing = set(await admin.list_topics())
-            missing = [topic for topic in TOPICS if topic not in existing]
-            if missing:
-                raise WrongInput(
-                    f"The broker at {self._bootstrap} lacks the topics {', '.join(missing)}: "
-                    "create them with `quayside topics create`."
-                )
-            described = await admin.describe_topics(list(TOPICS))
-        except (KafkaConnectionError, KafkaError, OSError) as error:
-            raise Unreachable(await self._refused(error)) from error
-        finally:
-            await admin.close()
-        return [
-            TopicPartition(topic["topic"], partition["partition"])
-            for topic in described
-            for partition in topic["partitions"]
-        ]
-
-    async def _refused(self, error: BaseException) -> str:
-        """Why there was no connection."""
-        return await asyncio.to_thread(refusal, self._bootstrap) or _unreachable(self._bootstrap, error)
-
     async def _loop(self) -> None:
         stop = self._stop = asyncio.create_task(self._stopping.wait())
         self._gathering = self._new_batch()
@@ -305,6 +240,8 @@ class History:
         """For how many seconds what has gathered is not to be stored yet; None: it is, or nothing has gathered."""
         if not self._gathering.records or self._storing is not None or self._is_full(self._gathering):
             return None
+        if self._behind and self._gathering.records < _WORTHWHILE:
+            return _IDLE_MS / 1_000
         left = self._begun_at + self._batch_s - time.monotonic()
         return left if left > 0 else None
 
@@ -320,15 +257,17 @@ class History:
         # One record may be as large as a thousand others: ask for no more than there is room for, by the last ones.
         room = max(1, (self._batch_bytes - gathering.bytes) // self._record_bytes)
         most = max(1, min(self._batch_records - gathering.records, room, _FETCH_RECORDS))
-        _lighten(self._consumer)
+        lighten(self._consumer)
         try:
             found: Mapping[Any, Sequence[Any]] = await self._consumer.getmany(timeout_ms=_IDLE_MS, max_records=most)
         except KafkaError as error:
             if not error.retriable:
-                raise Unreachable(_unreachable(self._bootstrap, error)) from error
+                raise Unreachable(unreachable(self._bootstrap, error)) from error
             self._failed(error)
+            self._behind = False
             await self._pause(1.0)
             return {}
+        self._behind = sum(map(len, found.values())) == most
         if not found:
             self._keep_offsets()
         return found
@@ -436,6 +375,10 @@ _SLICE: Final = 500
 """Records made columns of at a time: some 5 ms, in which nothing else of the process's event loop goes on."""
 
 _FETCH_RECORDS: Final = 5_000
+
+_WORTHWHILE: Final = 20_000
+"""Records of a batch that is inserted while more is waiting: one costs 50 ms, and 5 us a record (measured)."""
+
 _IDLE_MS: Final = 250
 _LAST_COMMIT_S: Final = 3.0
 """So long the last commit may take when the sink stops: its broker may be gone."""
@@ -443,23 +386,3 @@ _KEEP_S: Final = 3_600.0
 _FIRST_PAUSE: Final = 0.1
 _LAST_PAUSE: Final = 10.0
 _SHOWN: Final = 500
-
-
-def _lighten(consumer: Any) -> None:
-    """Have the records that aiokafka has fetched, but not unpacked yet, handed out as its parser makes them.
-
-    They have offset, timestamp, key, value and headers; the dataclass with eleven fields that it makes of each costs
-    as much as parsing does. What comes in while it is waited for is handed out as dataclasses.
-    """
-    for fetched in consumer._fetcher._records.values():  # noqa: SLF001  # aiokafka is pinned (pyproject.toml)
-        unpacked = getattr(fetched, "_partition_records", None)
-        if unpacked is not None:
-            unpacked._consumer_record = _as_parsed  # noqa: SLF001  # as above
-
-
-def _as_parsed(_place: Any, record: Any) -> Any:
-    return record
-
-
-def _unreachable(bootstrap: str, error: BaseException) -> str:
-    return f"The broker at {bootstrap} does not answer ({error}): check that it runs and QUAYSIDE_KAFKA names it."

@@ -26,7 +26,7 @@ STATEMENTS = {
     "warehouse.events": movement_statement,
 }
 
-_ODD_VALUES: tuple[Any, ...] = (
+ODD_VALUES: tuple[Any, ...] = (
     123456789012.12346, 40.371035, "123456789012.123457", "0E-20", "1E-20",
     None, True, 0, -1, 1, 1.0, 1.5, 0.001, 0.0001, 12.0005, 1e3, 1e12, 999_999_999_999.999, 10**15, "", " ", "x",
     "12.5", "1e3", "NaN", "Infinity", "-0", " 1", "1_000", "12.0000", "pcs", "p cs", "EUR", "eur", "EUR\n", "acme:4711",
@@ -88,7 +88,7 @@ def test_an_event_with_any_field_spoiled_is_never_read_otherwise(data: st.DataOb
     spoiled = json.loads(json.dumps(EXAMPLES[kind]))
     place, name = data.draw(st.sampled_from(list(_places(spoiled))))
     how = data.draw(st.sampled_from(("replace", "remove", "rename", "add")))
-    value = data.draw(st.sampled_from(_ODD_VALUES))
+    value = data.draw(st.sampled_from(ODD_VALUES))
     if how == "replace":
         place[name] = value
     elif how == "remove":
