@@ -5,7 +5,7 @@ had come in time. The last record is known only at the end, so one record per pa
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from schemas.coordinates import SILENT, Mark
@@ -29,11 +29,11 @@ class Load:
         `silent`: nothing is published of what the load touches before `end_silence` or `rest`.
         """
         self._name: Final = f"{what}-{time.time_ns()}"
-        self._silent: str | None = f"{SILENT}{self._name}" if silent else None
         self._partitions: Final = {name: topic.partitions for name, topic in BY_NAME.items()} | dict(partitions or {})
         self._held: Final[dict[tuple[str, int], Record]] = {}
         self._begun: Final[set[tuple[str, int]]] = set()
         self._topics: Final = frozenset(facts_of_agents())
+        self._silent_in: frozenset[str] = self._topics if silent else frozenset()
         self._places: Final = sum(self._partitions[topic] for topic in self._topics)
 
     @property
@@ -63,7 +63,7 @@ class Load:
                 place = self._place(topic, record)
                 if place not in self._begun:
                     self._begun.add(place)
-                    yield topic, _with(record, *self._marks(begins=True))
+                    yield topic, _with(record, *self._marks(topic, begins=True))
                     continue
             yield topic, record
 
@@ -71,21 +71,25 @@ class Load:
         """Another broker: the partitions there know nothing of the load yet."""
         self._begun.clear()
 
-    def end_silence(self) -> Iterator[Addressed]:
-        """The last record so far of each partition, marked as the end of the silence; the load goes on."""
-        if self._silent is not None:
-            for (topic, _), record in self._held.items():
-                yield topic, _with(record, Mark(begins=False, load=self._silent))
-            self._silent = None
+    def end_silence(self, topics: Collection[str] | None = None) -> Iterator[Addressed]:
+        """The last record so far of each partition, marked as the end of the silence; the load goes on.
+
+        `topics`: in these only; None: in all in which it has not ended.
+        """
+        ending = self._silent_in if topics is None else self._silent_in.intersection(topics)
+        for (topic, _), record in self._held.items():
+            if topic in ending:
+                yield topic, _with(record, Mark(begins=False, load=f"{SILENT}{self._name}"))
+        self._silent_in -= ending
 
     def rest(self) -> Iterator[Addressed]:
         """The last record of each partition, marked as that."""
         for (topic, _), record in self._held.items():
-            yield topic, _with(record, *self._marks(begins=False))
+            yield topic, _with(record, *self._marks(topic, begins=False))
         self._held.clear()
 
-    def _marks(self, *, begins: bool) -> tuple[Mark, ...]:
-        loads = (self._name,) if self._silent is None else (self._silent, self._name)
+    def _marks(self, topic: str, *, begins: bool) -> tuple[Mark, ...]:
+        loads = (f"{SILENT}{self._name}", self._name) if topic in self._silent_in else (self._name,)
         return tuple(Mark(begins=begins, load=load) for load in loads)
 
     def _place(self, topic: str, record: Record) -> tuple[str, int]:

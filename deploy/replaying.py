@@ -20,8 +20,10 @@ from sinks.embedded import EmbeddedStore
 from sinks.replay import Place, Replayed, replay
 from sinks.tables import FACTS
 from streams.sending import Record, Sender
+from streams.settling import settle
 
 _CHUNK: Final = 20_000
+_FIRST: Final = ("shipment.events",)
 
 
 class Replaying:
@@ -32,6 +34,7 @@ class Replaying:
         self._store = store
         self._move = move
         self._load = Load("replay", silent=True)
+        self._silent = True
         self._sender = Sender(
             move.kafka, "quayside-replay", {topic.name: topic.partitions for topic in of_kind("fact")}
         )
@@ -40,8 +43,7 @@ class Replaying:
         """Send what is known to have been judged: all but what the old broker got since the move began."""
         await self._send(lambda place: not self._is_new(place, self._move))
         if self._move.ends is not None:
-            # Publishers go on in the old broker: what follows from all this is told now, while they need not wait.
-            await self._sender.send(list(self._load.begun(self._load.end_silence())))
+            await self._end_silence()  # publishers go on in the old broker, and need not wait for that
 
     async def rest(self, move: Move) -> None:
         """Send what the history has beyond `move.ends`, and end the load."""
@@ -49,7 +51,16 @@ class Replaying:
         first = None if applied else await asyncio.to_thread(self._first_since, move)
         if applied or first is not None:
             await self._send(lambda place: self._is_new(place, move) or place in applied, first)
+        await self._end_silence()
         await self._sender.send(list(self._load.begun(self._load.rest())))
+
+    async def _end_silence(self) -> None:
+        """Let the agents tell what follows: shipments first, since what they say is part of orders and positions."""
+        if self._silent:
+            await self._sender.send(list(self._load.begun(self._load.end_silence(_FIRST))))
+            await asyncio.to_thread(settle, self._move.kafka, stored=False)
+            await self._sender.send(list(self._load.begun(self._load.end_silence())))
+            self._silent = False
 
     async def stop(self) -> None:
         """Let go of the broker."""

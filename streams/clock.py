@@ -156,7 +156,7 @@ def _needs_cuts(entries: Sequence[Any], clock: Clock) -> bool:
     earliest, latest = min(map(_appended, entries)), max(map(_appended, entries))
     reached = max(clock.now, latest)
     return (
-        bool(clock.loads)
+        clock.would_expire(reached)
         or latest - earliest > clock.horizon
         or last_closed_day(reached, clock.horizon) > last_closed_day(max(clock.now, entries[0][0]), clock.horizon)
         or not _MARKS_SET.isdisjoint(map(type, map(_said, entries)))

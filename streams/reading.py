@@ -124,7 +124,8 @@ class Reader:
                 appended_at = origin.appended_at
                 if origin.store_id:
                     clock_at = REPLAYED
-            reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
+            if marks:
+                reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
             if reopen is not None and reopen.begins:
                 reading.entries.append(_reopening(record, reopen, ends=False))
         said = self._said(topic, record, origin, appended_at, reading)

@@ -43,7 +43,7 @@ def fits(topic: str, record: Record) -> bool:
     return len(record.value or b"") <= MAX_BATCH_BYTES or _in_a_batch(record) <= _largest(topic)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=262_144)
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition that Kafka's own clients give to a key (murmur2, as in Java's DefaultPartitioner)."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions  # In Python: 2-5 microseconds, hence remembered.

@@ -24,6 +24,8 @@ from streams.ends import last_records
 
 _POLL_S: Final = 0.1
 _STUCK_S: Final = 120.0
+_TAKEN: Final = 3
+"""The levels of facts, and of what agents contribute to entities that have facts of their own."""
 
 Ends = dict[tuple[str, int], int]
 
@@ -71,8 +73,11 @@ def settle(
     *,
     alive: Callable[[], bool] = lambda: True,
     progress: Callable[[int], None] = lambda _: None,
+    stored: bool = True,
 ) -> bool:
     """Wait until what is in the topics now can be queried; False if `alive` says no before.
+
+    Not `stored`: only until agents have taken it, and what other agents told them of their entities.
 
     Raises Unreachable when nothing moves for two minutes.
 
@@ -85,7 +90,7 @@ def settle(
         (("lead.contributions",), WORKER_GROUP),
         (history_topics(), HISTORY_GROUP),
     )
-    for topics, group in levels:
+    for topics, group in levels if stored else levels[:_TAKEN]:
         ends = ends_of(bootstrap, topics)
         least, moved_at = sum(ends.values()) + 1, time.monotonic()
         while True:

@@ -69,3 +69,18 @@ def test_a_silence_that_nobody_ended_ends_with_its_load() -> None:
     sent(load, b"1", b"2")
     ((_, last),) = load.begun(load.rest())
     assert [(mark.begins, mark.is_silent) for mark in marks_of(last.headers)] == [(False, True), (False, False)]
+
+
+def test_a_silence_may_end_topic_by_topic() -> None:
+    load = Load("test", silent=True)
+    shipment = ("shipment.events", Record(b"S-1", b"s"))
+    list(load.begun(load.hold_back([*records(b"1"), shipment])))
+    ended = list(load.begun(load.end_silence(("shipment.events",))))
+    assert [(topic, said([(topic, record)])[0][1]) for topic, record in ended] == [
+        ("shipment.events", [False, True, True])
+    ]
+    ended = list(load.begun(load.end_silence()))
+    assert [(topic, said([(topic, record)])[0][1]) for topic, record in ended] == [
+        ("warehouse.events", [False, True, True])
+    ]
+    assert [said([one])[0][1] for one in load.begun(load.rest())] == [[False], [False]]
