@@ -64,7 +64,8 @@ FROM
 (
     SELECT *, quantity
     FROM warehouse_events
-    WHERE occurred_at >= latest.1 AND $__timeFilter(occurred_at)
+    WHERE NOT (latest.2 AND length(found) < 200)
+        AND occurred_at >= latest.1 AND $__timeFilter(occurred_at)
         AND (site, item, source, event_id, epoch, partition, offset) IN (SELECT arrayJoin(found) AS one)
     LIMIT 1 BY epoch, partition, offset
     UNION ALL
