@@ -43,7 +43,7 @@ test-engine: $(READY) ## Canaries of what we lean on, and the short crash runs, 
 	@$(BIN)/python -m pytest -q -m "not slow" tests/canaries tests/chaos
 
 test-slow: $(READY) ## What takes too long for every change: brokers that give way under load, loops of kills
-	@$(BIN)/python -m pytest -q -m slow tests/e2e tests/deploy
+	@$(BIN)/python -m pytest -q -m slow tests
 
 chaos: $(READY) ## The long crash runs, with a table (CHAOS="--seed 7 --kills 50 --broker both" for options)
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -199,6 +199,7 @@ def test_old_epochs_are_forgotten(both: Client) -> None:
     assert column(both, "SELECT DISTINCT epoch FROM lead_times_told") == [2]
 
 
+@pytest.mark.slow
 def test_what_was_there_before_the_migration_is_told_and_again_changes_nothing(bare: Client) -> None:
     migrate(bare)
     for name in ("order_lead_times", "shipment_lead_times"):

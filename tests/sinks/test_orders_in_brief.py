@@ -208,6 +208,7 @@ def test_old_epochs_are_forgotten_in_brief_too(both: Client) -> None:
     assert column(both, "SELECT DISTINCT epoch FROM orders_in_brief") == [2]
 
 
+@pytest.mark.slow
 def test_what_was_there_before_the_migration_is_told_and_again_changes_nothing(bare: Client) -> None:
     here = next(one for one in known() if one.number == HERE)
     migrate(bare)
