@@ -113,7 +113,7 @@ def said(draw: random.Random, number: int) -> Record:
     return moved(f"e{draw.randrange(12)}", kind, hours, number + 1, arrived=draw.choice((1, 2, 2.5)), **body)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_events_and_hours_are_those_of_the_plain_definitions_whatever_comes(shown: Client, seed: int) -> None:
     draw = random.Random(seed)
     before: list[Record] = []
@@ -208,7 +208,7 @@ def shipment(draw: random.Random, version: int) -> Record:
     return state("shipment.status", told, number, draw.choice((1, 1, 2)), gone=draw.random() < 0.1)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_milestones_are_those_of_the_plain_definition_whatever_comes(shown: Client, seed: int) -> None:
     draw = random.Random(seed)
     before: list[Record] = []

@@ -112,7 +112,7 @@ def told(draw: random.Random, version: int) -> Record:
     return state("shipment.status", shipment, **numbers)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_lead_times_are_those_of_the_states_whatever_comes(both: Client, seed: int) -> None:
     draw = random.Random(seed)
     known_records: list[Record] = []

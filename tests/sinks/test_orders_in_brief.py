@@ -122,7 +122,7 @@ def any_order(draw: random.Random, version: int, now: int) -> Record:
     return state("order.status", order, number, draw.choice((1, 1, 1, 2)), gone=draw.random() < 0.1)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_all_orders_are_told_as_their_states_say_whatever_comes(both: Client, seed: int) -> None:
     draw, now = random.Random(seed), time.time_ns() // 1_000_000
     told: list[Record] = []

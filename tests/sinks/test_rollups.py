@@ -221,6 +221,7 @@ def test_a_rollup_that_has_not_been_refreshed_for_long_is_not_used(both: Client)
     assert_same(both)
 
 
+@pytest.mark.slow
 def test_what_was_there_before_the_migration_is_rolled_up_and_again_changes_nothing(bare: Client) -> None:
     rollups = next(one for one in known() if one.number == 7)
     migrate(bare)
