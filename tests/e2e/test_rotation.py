@@ -204,6 +204,7 @@ def test_a_broker_that_dies_gives_way_to_another_one_while_the_gate_stays_up(tmp
 
 @pytest.mark.slow
 @pytest.mark.chaos
+@pytest.mark.timeout(900)
 def test_killed_again_and_again_and_in_the_middle_of_moves(tmp_path: Path) -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"to repeat this: CHAOS_SEED={seed}")  # noqa: T201  # the way to repeat a failure
