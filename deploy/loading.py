@@ -29,6 +29,7 @@ class Load:
         `silent`: nothing is published of what the load touches before `end_silence` or `rest`.
         """
         self._name: Final = f"{what}-{time.time_ns()}"
+        self._silence: Final = f"{SILENT}{self._name}"
         self._partitions: Final = {name: topic.partitions for name, topic in BY_NAME.items()} | dict(partitions or {})
         self._held: Final[dict[tuple[str, int], Record]] = {}
         self._begun: Final[set[tuple[str, int]]] = set()
@@ -40,6 +41,11 @@ class Load:
     def holds_back(self) -> bool:
         """Whether records have still to go out."""
         return bool(self._held)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its silence goes on in any topic."""
+        return bool(self._silent_in)
 
     def hold_back(self, records: Iterable[Addressed]) -> Iterator[Addressed]:
         """What is to be sent now, in the order of each partition."""
@@ -79,7 +85,7 @@ class Load:
         ending = self._silent_in if topics is None else self._silent_in.intersection(topics)
         for (topic, _), record in self._held.items():
             if topic in ending:
-                yield topic, _with(record, Mark(begins=False, load=f"{SILENT}{self._name}"))
+                yield topic, _with(record, Mark(begins=False, load=self._silence))
         self._silent_in -= ending
 
     def rest(self) -> Iterator[Addressed]:
@@ -89,7 +95,7 @@ class Load:
         self._held.clear()
 
     def _marks(self, topic: str, *, begins: bool) -> tuple[Mark, ...]:
-        loads = (f"{SILENT}{self._name}", self._name) if topic in self._silent_in else (self._name,)
+        loads = (self._silence, self._name) if topic in self._silent_in else (self._name,)
         return tuple(Mark(begins=begins, load=load) for load in loads)
 
     def _place(self, topic: str, record: Record) -> tuple[str, int]:

@@ -34,7 +34,6 @@ class Replaying:
         self._store = store
         self._move = move
         self._load = Load("replay", silent=True)
-        self._silent = True
         self._sender = Sender(
             move.kafka, "quayside-replay", {topic.name: topic.partitions for topic in of_kind("fact")}
         )
@@ -56,11 +55,10 @@ class Replaying:
 
     async def _end_silence(self) -> None:
         """Let the agents tell what follows: shipments first, since what they say is part of orders and positions."""
-        if self._silent:
+        if self._load.is_silent and self._load.holds_back:
             await self._sender.send(list(self._load.begun(self._load.end_silence(_FIRST))))
             await asyncio.to_thread(settle, self._move.kafka, stored=False)
             await self._sender.send(list(self._load.begun(self._load.end_silence())))
-            self._silent = False
 
     async def stop(self) -> None:
         """Let go of the broker."""

@@ -15,10 +15,10 @@ pattern asks for is remembered.
 import re
 import types
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timezone, tzinfo
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from operator import attrgetter, call, itemgetter, sub
+from operator import attrgetter, call, itemgetter
 from typing import Annotated, Any, ClassVar, Final, Literal, Union, cast, get_args, get_origin
 
 import msgspec
@@ -28,7 +28,7 @@ from pydantic.fields import FieldInfo
 
 from schemas.event import Event
 from schemas.rules import NONE, Check, Numbers, Rules, closed, rules_of, texts
-from schemas.times import DAY_MS, SECOND_MS, due_ms, to_ms
+from schemas.times import all_ms, due_ms, to_ms
 
 _BACKSLASH, _DEL, _BAR, _GREATER = b"\\\x7f|>"
 _FINE_FRACTION: Final = re.compile(rb"\.[0-9]{7}").search
@@ -73,7 +73,7 @@ class StructReader:
             events = decode(lines)
             if len(events) != len(raws) or not _hold(events, rules):
                 return None
-            occurred, recorded = (_all_ms([*map(moment, events)]) for moment in _MOMENTS)
+            occurred, recorded = (all_ms(map(moment, events)) for moment in _MOMENTS)
         except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
             return None
         for event, occurred_ms, recorded_ms in zip(events, occurred, recorded, strict=True):
@@ -101,28 +101,6 @@ def _hold(events: Sequence[Any], rules: dict[type, Rules]) -> bool:
 _FIRST: Final = itemgetter(slice(0, 1))
 _LAST: Final = itemgetter(slice(-1, None))
 _MOMENTS: Final = (attrgetter("occurred_at"), attrgetter("recorded_at"))
-_ZONE: Final = attrgetter("tzinfo")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _EpochIn(dict[tzinfo, datetime]):
-    """1970-01-01T00:00:00Z in each of the zones that have been seen: Python subtracts faster within one zone."""
-
-    def __missing__(self, zone: tzinfo) -> datetime:
-        """In UTC where the zone's offset is not a fixed one, or too many zones have been seen."""
-        if type(zone) is not timezone or len(self) >= _ZONES:
-            return _EPOCH
-        return self.setdefault(zone, _EPOCH.astimezone(zone))
-
-
-_ZONES: Final = 2 * 24 * 60
-_epoch_in: Final = _EpochIn().__getitem__
-
-
-def _all_ms(moments: Sequence[datetime]) -> list[int]:
-    """What `to_ms` says of each, without the price of calling it."""
-    spans = map(sub, moments, map(_epoch_in, map(_ZONE, moments)))
-    return [span.days * DAY_MS + span.seconds * SECOND_MS + span.microseconds // 1_000 for span in spans]
 
 
 class _EventStruct(msgspec.Struct, gc=False):

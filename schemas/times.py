@@ -1,6 +1,8 @@
 """Instants as integers: milliseconds since 1970-01-01T00:00:00Z, and the offset they were said in."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from operator import attrgetter, sub
 from time import time_ns
 from typing import Final
 
@@ -13,7 +15,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 
 _ZONES: Final = 2 * 24 * 60
-_EPOCH_IN: Final[dict[tzinfo | None, datetime]] = {}
 
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
@@ -22,15 +23,31 @@ _LAST_MS: Final = 253_402_300_799_999
 def to_ms(moment: datetime) -> int:
     """Milliseconds since the epoch of an aware datetime; finer parts are dropped (rounded down)."""
     # Python subtracts three times faster where both have the same tzinfo object, as decoded times do.
-    since = moment - (_EPOCH_IN.get(moment.tzinfo) or _epoch_in(moment.tzinfo))
+    since = moment - _EPOCH_IN[moment.tzinfo]
     return since.days * DAY_MS + since.seconds * SECOND_MS + since.microseconds // 1_000
 
 
-def _epoch_in(zone: tzinfo | None) -> datetime:
-    """The epoch in a zone; in UTC where the zone's offset is not a fixed one (or too many zones have been seen)."""
-    if type(zone) is not timezone or len(_EPOCH_IN) >= _ZONES:
-        return _EPOCH
-    return _EPOCH_IN.setdefault(zone, _EPOCH.astimezone(zone))
+def all_ms(moments: Iterable[datetime]) -> list[int]:
+    """What `to_ms` says of each, without the price of calling it."""
+    several = [*moments]
+    spans = map(sub, several, map(_EPOCH_IN.__getitem__, map(_zone, several)))
+    return [span.days * DAY_MS + span.seconds * SECOND_MS + span.microseconds // 1_000 for span in spans]
+
+
+_zone: Final = attrgetter("tzinfo")
+
+
+class _EpochIn(dict[tzinfo | None, datetime]):
+    """The epoch in each of the zones that have been seen."""
+
+    def __missing__(self, zone: tzinfo | None) -> datetime:
+        """In UTC where the zone's offset is not a fixed one, or too many zones have been seen."""
+        if type(zone) is not timezone or len(self) >= _ZONES:
+            return _EPOCH
+        return self.setdefault(zone, _EPOCH.astimezone(zone))
+
+
+_EPOCH_IN: Final = _EpochIn()
 
 
 def from_ms(milliseconds: int) -> datetime:

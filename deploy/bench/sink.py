@@ -16,16 +16,17 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
 from deploy.bench.figures import spread
-from deploy.bench.mix import mix
+from deploy.bench.mix import Fetched, mix
 from deploy.bench.race import empty_stack
 from deploy.bench.watching import Watcher, publish
 from schemas.errors import QuaysideError
 from schemas.identifiers import findings
+from schemas.times import wall_clock
 from sinks import epochs
 from sinks.batch import Batch, Piece
 from sinks.embedded import EmbeddedStore
@@ -42,7 +43,7 @@ _COLLECTIONS: Final = (100_000, 50, 100)  # as the store's process (deploy/store
 
 def measure(watcher: Watcher, folder: Path, events: int, rounds: int, seed: int) -> dict[str, Any]:
     """The median of several rounds, each by a new process into a new store."""
-    told = mix(events, seed, time.time_ns() // 1_000_000)
+    told = mix(events, seed, wall_clock())
     empty_stack(watcher)
     publish(watcher.bootstrap, told)
     runs = []
@@ -70,16 +71,6 @@ def measure(watcher: Watcher, folder: Path, events: int, rounds: int, seed: int)
 
 def _group(number: int) -> str:
     return f"quayside-bench-sink-{number}"
-
-
-class _Plain(NamedTuple):
-    """A record as the sink wants it."""
-
-    offset: int
-    timestamp: int
-    key: bytes
-    value: bytes
-    headers: tuple[()] = ()
 
 
 async def _sink(client: Client, bootstrap: str, group: str, events: int) -> dict[str, Any]:
@@ -125,13 +116,13 @@ def _bare(client: Client, events: int, seed: int) -> dict[str, Any]:
 
 
 def _ready(events: int, seed: int) -> list[Piece]:
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     told = mix(events, seed, now)
     pieces = []
     for start in range(0, events, BATCH):
-        records: dict[str, list[_Plain]] = defaultdict(list)
+        records: dict[str, list[Fetched]] = defaultdict(list)
         for offset, one in enumerate(told[start : start + BATCH], start):
-            records[one.topic].append(_Plain(offset, now, one.key, one.value))
+            records[one.topic].append(Fetched(offset, now, one.key, one.value))
         batch = Batch("", findings)
         for topic, several in records.items():
             batch.take(_EPOCH, topic, 0, several)

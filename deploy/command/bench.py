@@ -49,8 +49,9 @@ def bench(
 
     With --history-events it makes a store of that many events (a million: a minute and 150 MB; 50 million: 20 minutes
     and 8 GB in the temporary directory), times every view, panel and alert rule on it, and deletes it. With
-    --restart-events it publishes that many to an embedded stack, kills it, and times its start and an audit (a million:
-    five minutes and 1 GB). Neither needs Kafka or Java. --json: see deploy/bench/history.py and restart.py.
+    --restart-events it starts an embedded stack on a history of that many, kills it, and times its next start and an
+    audit (a million: five minutes and 1 GB). Neither needs Kafka or Java. --json: see deploy/bench/history.py and
+    restart.py.
 
     \b
     Example: quayside bench --events 50000 --rounds 1 --skip-java
