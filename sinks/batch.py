@@ -11,10 +11,10 @@ from itertools import compress, repeat
 from operator import not_
 from typing import Any, Final, cast
 
-from schemas.coordinates import ORIGIN_HEADER
+from schemas.coordinates import ORIGIN_HEADER, origins_of
 from schemas.wire import Rejection, read_all
 from sinks.facts import BLOCK, Columns, FactColumns, Findings
-from sinks.rows import UNSTORABLE, Placed, Record, Row, dead, fact_of, first_places, no_findings, place_of, rows_of
+from sinks.rows import UNSTORABLE, Placed, Record, Row, dead, fact_of, no_findings, place_of, rows_of
 from sinks.slices import Slice
 from sinks.tables import DEAD, FACTS, REPLAYED, STATES, TABLES
 
@@ -127,12 +127,13 @@ class Batch:
         ours = told.only(replayed)
         if not ours:
             return told
-        origins = [value for ((_, value),) in ours.headers]
-        first = first_places(origins, ours.appended_at, told.topic, self._store_id)
-        if first is None:
+        first = origins_of(ours.headers, ours.appended_at, told.topic)
+        if first is None or {*first.stores} != {self._store_id.encode()}:
             return told
         here = ([said] * len(ours) for said in (told.epoch, told.topic, told.partition))
-        self._rows[REPLAYED.name].extend((*here, ours.offsets, *first), ours.parts())
+        self._rows[REPLAYED.name].extend(
+            (*here, ours.offsets, first.epochs, first.partitions, first.offsets), ours.parts()
+        )
         self.bytes += ours.size
         return told.only(map(not_, replayed))
 

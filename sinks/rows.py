@@ -8,7 +8,6 @@ Nothing a record may hold makes `rows_of` raise.
 """
 
 from collections.abc import Callable, Sequence
-from operator import le
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -82,36 +81,6 @@ def fact_of(record: Record, store_id: str) -> tuple[tuple[Placed, ...], Record, 
     if type(event) is Rejection:
         return (*again, dead(record, event.cause, event.reason, event.field)), record, None
     return again, record, event  # type: ignore[return-value]  # type() is quicker than isinstance, but mypy is slower
-
-
-def first_places(
-    origins: Sequence[bytes | None], appended_at: Sequence[int], topic: str, store_id: str
-) -> tuple[list[int], list[int], list[int]] | None:
-    """The epochs, partitions and offsets where records that were replayed out of this very store first stood.
-
-    `origins` are the values of their headers, `appended_at` their own append times (ms). None: with one of them it is
-    not as simple as that, or it is another store's; `fact_of` has to look at each.
-    """
-    try:
-        said = zip(*[(origin or b"").split(b"/") for origin in origins], strict=True)
-        epochs, topics, partitions, offsets, appended, stores = said
-        places = (_numbers(epochs), _numbers(partitions), [*map(int, offsets)])
-        first = [*map(int, appended)]
-    except ValueError:
-        return None
-    if topics.count(topic.encode()) < len(origins) or stores.count(store_id.encode()) < len(origins):
-        return None
-    for edge in (min, max):
-        epoch, partition, offset = map(edge, places)
-        if not is_possible(Coordinate(epoch, topic, partition, offset), edge(first)):
-            return None
-    return places if all(map(le, first, appended_at)) else None
-
-
-def _numbers(texts: Sequence[bytes]) -> list[int]:
-    """Numbers of which there are few different ones."""
-    known = {text: int(text) for text in {*texts}}
-    return [known[text] for text in texts]
 
 
 def place_of(record: Record) -> Place:

@@ -6,19 +6,19 @@ right.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.coordinates import Coordinate, Mark, Origin, Reopen, Reopening, marks_of, origin_of, reopen_of
+from schemas.coordinates import Coordinate, Mark, Origin, Reopen, Reopening, marks_of, origin_of, origins_of, reopen_of
 from schemas.derived import DeadLetter, Published
 from schemas.errors import QuaysideError
 from schemas.times import wall_clock
 from schemas.topics import BY_NAME, fact_topic, forward_topic
 from schemas.versions import Version
-from schemas.wire import Rejection, read
+from schemas.wire import Rejection, read_all
 from streams.derivation import Derivation
 from streams.facts import Fact, Statement, contributor_identity
 from streams.sending import Record, partition_of
@@ -105,49 +105,47 @@ class Reader:
             for record in taken:
                 self._contribution(record, reading)
         else:
-            facts = fact_topic(topic)
-            for record in taken:
-                self._event(facts, record, reading)
+            self._events(fact_topic(topic), taken, reading)
         if reading.dead_letters or topic in self._recent:
             self._watch(topic, len(taken), reading.dead_letters)
         return reading
 
-    def _event(self, topic: str, record: Any, reading: Reading) -> None:
-        appended_at = record.timestamp
-        if record.timestamp_type == _CREATE_TIME:
-            appended_at = min(appended_at, self._now())  # said by the producer: nothing was appended in the future
-        clock_at = appended_at
-        origin, marks, reopen = None, _NO_MARKS, None
-        if record.headers:
-            origin, marks, reopen = _headers(record, appended_at, topic)
-            if origin is not None:
-                appended_at = origin.appended_at
-                if origin.store_id:
-                    clock_at = REPLAYED
-            if marks:
-                reading.entries.extend(Marked(clock_at, mark) for mark in marks if mark.begins)
-            if reopen is not None and reopen.begins:
-                reading.entries.append(_reopening(record, reopen, ends=False))
-        said = self._said(topic, record, origin, appended_at, reading)
-        if said is not None:
-            reading.entries.append(Entry(clock_at, said, record, appended_at))
-        if reopen is not None and reopen.ends:
-            reading.entries.append(_reopening(record, reopen, ends=True))
-        if marks:
-            reading.entries.extend(Marked(clock_at, mark) for mark in marks if not mark.begins)
+    def _events(self, topic: str, records: Sequence[Any], reading: Reading) -> None:
+        heard = self._heard(topic, records)
+        events = read_all(topic, [record.value or b"" for record in records], heard.appended_at)
+        entries = reading.entries
+        for number, (record, event) in enumerate(zip(records, events, strict=True)):
+            signs = heard.signs.get(number)
+            if signs is not None:
+                entries += signs.before
+            if isinstance(event, Rejection):
+                origin = _origin(record, heard.own[number], topic)
+                reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))
+            else:
+                statement = self._derivation.statement(event, record.value)
+                if topic == record.topic and self._is_foreign(statement.entity, topic, record.partition):
+                    forward = self._forward(record, _origin(record, heard.own[number], topic), statement.entity)
+                    reading.forwards.append((forward_topic(topic), forward))
+                else:
+                    entries.append(Entry(heard.clock_at[number], statement, record, heard.appended_at[number]))
+            if signs is not None:
+                entries += signs.after
 
-    def _said(
-        self, topic: str, record: Any, origin: Origin | None, appended_at: int, reading: Reading
-    ) -> Statement | None:
-        event = read(topic, record.value, appended_at)
-        if isinstance(event, Rejection):
-            reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))
-            return None
-        statement = self._derivation.statement(event, record.value)
-        if topic == record.topic and self._is_foreign(statement.entity, topic, record.partition):
-            reading.forwards.append((forward_topic(topic), self._forward(record, origin, statement.entity)))
-            return None
-        return statement
+    def _heard(self, topic: str, records: Sequence[Any]) -> "_Heard":
+        """What records say besides their events."""
+        own = [record.timestamp for record in records]
+        if _CREATE_TIME in {record.timestamp_type for record in records}:
+            now = self._now()  # said by the producer: nothing was appended in the future
+            own = [
+                min(at, now) if record.timestamp_type == _CREATE_TIME else at
+                for record, at in zip(records, own, strict=True)
+            ]
+        if not any(record.headers for record in records):
+            return _Heard(own, own, own, {})
+        replayed = origins_of([record.headers for record in records], own, topic)
+        if replayed is not None and all(replayed.stores):
+            return _Heard(own, [REPLAYED] * len(own), replayed.appended_at, {})
+        return _looked_at(records, own, topic)
 
     def _is_foreign(self, entity: str, topic: str, partition: int) -> bool:
         partitions = self._partitions or BY_NAME[topic].partitions
@@ -188,6 +186,57 @@ class Reader:
 
 
 _NO_MARKS: Final[tuple[Mark, ...]] = ()
+
+
+class _Signs(NamedTuple):
+    """The marks that a record carries: those that begin something come before its event, those that end it after."""
+
+    before: Sequence[Marked]
+    after: Sequence[Marked]
+
+
+class _Heard(NamedTuple):
+    """What records say besides their events, by their number.
+
+    `own`: when each was appended itself; `clock_at` and `appended_at` as `Entry` has them; `signs`: of those that have
+    any.
+    """
+
+    own: Sequence[int]
+    clock_at: Sequence[int]
+    appended_at: Sequence[int]
+    signs: Mapping[int, _Signs]
+
+
+def _looked_at(records: Sequence[Any], own: Sequence[int], topic: str) -> _Heard:
+    """Each record's headers by themselves."""
+    clock_at, appended_at = [*own], [*own]
+    signs: dict[int, _Signs] = {}
+    for number, record in enumerate(records):
+        if not record.headers:
+            continue
+        origin, marks, reopen = _headers(record, own[number], topic)
+        if origin is not None:
+            appended_at[number] = origin.appended_at
+            if origin.store_id:
+                clock_at[number] = REPLAYED
+        if marks or reopen is not None:
+            signs[number] = _signs(record, clock_at[number], marks, reopen)
+    return _Heard(own, clock_at, appended_at, signs)
+
+
+def _signs(record: Any, clock_at: int, marks: Sequence[Mark], reopen: Reopen | None) -> _Signs:
+    before = [Marked(clock_at, mark) for mark in marks if mark.begins]
+    after = [Marked(clock_at, mark) for mark in marks if not mark.begins]
+    if reopen is not None and reopen.begins:
+        before.append(_reopening(record, reopen, ends=False))
+    if reopen is not None and reopen.ends:
+        after.insert(0, _reopening(record, reopen, ends=True))
+    return _Signs(before, after)
+
+
+def _origin(record: Any, appended_at: int, topic: str) -> Origin | None:
+    return origin_of(record.headers, appended_at, topic) if record.headers else None
 
 
 def _headers(record: Any, appended_at: int, topic: str) -> tuple[Origin | None, tuple[Mark, ...], Reopen | None]:

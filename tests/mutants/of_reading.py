@@ -62,9 +62,9 @@ MUTANTS: Final = (
         "a-bad-record-costs-itself-only",
         4,
         "streams/reading.py",
-        "            reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))\n",
-        "            reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))\n"
-        "            reading.entries.clear()\n",
+        "                reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))\n",
+        "                reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))\n"
+        "                entries.clear()\n",
         "one bad record takes a batch of good ones with it",
         (_READING + "test_a_bad_record_in_the_middle_of_a_batch_costs_itself_only",),
     ),

@@ -210,6 +210,18 @@ def test_a_replayed_record_moves_no_clock_and_is_applied_as_it_was() -> None:
     assert (on_hand(network), network.late()) == (3_000, [])
 
 
+def test_a_replayed_record_among_others_moves_no_clock() -> None:
+    network = week()
+    origin = Origin(Coordinate(3, "warehouse.events", 0, 7), FIRST + 50 * DAY_MS, "the-store")
+    fed(network, (movement("received", 1, 1, event_id="1"), 0))
+    network.feed([movement("received", 3, 1, event_id="3")], at=FIRST + 90 * DAY_MS, headers=(origin.header(),))
+    network.feed([movement("received", 2, 1, event_id="2")], at=FIRST)
+    network.run()
+    network.feed([movement("received", 4, 1, event_id="4")], at=FIRST)
+    network.run()
+    assert (on_hand(network), network.late()) == (4_000, [])
+
+
 def test_more_facts_than_allowed_close_early_and_nothing_is_lost() -> None:
     network = week(most_facts=20)
     for day in range(6):

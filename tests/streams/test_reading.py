@@ -1,8 +1,11 @@
 """What becomes of records on their way into an agent: forwarded, told late or dead, or a storm of bad ones."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.coordinates import Coordinate, Origin, origin_of
+from schemas.coordinates import Coordinate, Mark, Origin, Reopen, origin_of
+from schemas.times import DAY_MS
 from schemas.topics import forward_topic
 from streams.reading import STORM_WINDOW, BadStorm, Reader
 from streams.stock.derive import Stock
@@ -65,6 +68,45 @@ def test_a_bad_record_in_the_middle_of_a_batch_costs_itself_only() -> None:
     network.run()
     assert network.views().stock("NBO", ITEM).on_hand == 10_000
     assert [letter.offset for letter in network.dead()] == [1]
+
+
+_SAID = (movement("received", 1, 1, event_id="a"), movement("received", 50, 2, event_id="b"), UNREADABLE[1])
+_FIRST = Coordinate(2, "warehouse.events", 3, 9)
+_HEADERS: tuple[tuple[str, bytes], ...] = (
+    Origin(_FIRST, ARRIVAL - DAY_MS, "the-store").header(),
+    Origin(_FIRST, ARRIVAL - 2 * DAY_MS, "the-store").header(),
+    Origin(_FIRST, ARRIVAL - DAY_MS, "").header(),
+    Origin(_FIRST, ARRIVAL + DAY_MS, "the-store").header(),
+    Mark(begins=True, load="backlog").header(),
+    Mark(begins=False, load="backlog").header(),
+    Mark(begins=True, load="silent-replay").header(),
+    Reopen(4, begins=True).header(),
+    Reopen(4, ends=True).header(),
+    ("trace", b"1"),
+)
+
+
+@st.composite
+def _fetched(draw: st.DrawFn) -> list[FetchedRecord]:
+    """Records of one partition; often all replayed, as a rebuild brings them."""
+    headers = st.lists(st.sampled_from(_HEADERS), max_size=3).map(tuple)
+    if draw(st.booleans()):
+        headers = st.sampled_from(_HEADERS[:2]).map(lambda header: (header,))
+    told = draw(st.lists(st.tuples(st.sampled_from(_SAID), headers, st.integers(0, 1)), max_size=12))
+    return [
+        FetchedRecord("warehouse.events", 0, offset, b"k", said.raw, ARRIVAL + 5, with_, clock)
+        for offset, (said, with_, clock) in enumerate(told)
+    ]
+
+
+@given(_fetched(), st.sampled_from((1, 2)))
+def test_records_that_come_together_are_read_as_each_by_itself(several: list[FetchedRecord], partitions: int) -> None:
+    reader = Reader(Stock(), EPOCH, partitions=partitions, now=lambda: ARRIVAL + 2)
+    together = reader.read(several)
+    alone = [reader.read([one]) for one in several]
+    assert together.entries == [entry for one in alone for entry in one.entries]
+    assert together.dead_letters == [letter for one in alone for letter in one.dead_letters]
+    assert together.forwards == [forward for one in alone for forward in one.forwards]
 
 
 def storm(good: int, bad: int) -> list[FetchedRecord]:
