@@ -5,12 +5,12 @@ had come in time. The last record is known only at the end, so one record per pa
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from schemas.coordinates import SILENT, Mark
 from schemas.topics import BY_NAME
-from streams.sending import Record, partition_of
+from streams.sending import Grouped, Record, grouped
 from streams.settling import facts_of_agents
 
 Addressed = tuple[str, Record]
@@ -35,7 +35,6 @@ class Load:
         self._begun: Final[set[tuple[str, int]]] = set()
         self._topics: Final = frozenset(facts_of_agents())
         self._silent_in: frozenset[str] = self._topics if silent else frozenset()
-        self._places: Final = sum(self._partitions[topic] for topic in self._topics)
 
     @property
     def holds_back(self) -> bool:
@@ -47,59 +46,56 @@ class Load:
         """Whether its silence goes on in any topic."""
         return bool(self._silent_in)
 
-    def hold_back(self, records: Iterable[Addressed]) -> Iterator[Addressed]:
-        """What is to be sent now, in the order of each partition."""
-        for topic, record in records:
-            if topic not in self._topics:
-                yield topic, record
+    def hold_back(self, records: Iterable[Addressed]) -> Grouped:
+        """What is to be sent now, by partition and in its order."""
+        going: dict[tuple[str, int], Sequence[Record]] = {}
+        for place, group in grouped(records, self._partitions).items():
+            if place[0] not in self._topics:
+                going[place] = group
                 continue
-            place = self._place(topic, record)
             before = self._held.get(place)
-            self._held[place] = record
-            if before is not None:
-                yield topic, before
+            self._held[place] = group[-1]
+            ready = group[:-1] if before is None else [before, *group[:-1]]
+            if ready:
+                going[place] = ready
+        return going
 
-    def begun(self, going: Iterable[Addressed]) -> Iterator[Addressed]:
+    def begun(self, going: Grouped) -> Grouped:
         """The same records, marked as the beginning where they are the first in their partition."""
-        if len(self._begun) == self._places:
-            yield from going
-            return
-        for topic, record in going:
-            if topic in self._topics:
-                place = self._place(topic, record)
-                if place not in self._begun:
-                    self._begun.add(place)
-                    yield topic, _with(record, *self._marks(topic, begins=True))
-                    continue
-            yield topic, record
+        marked = dict(going)
+        for place, group in going.items():
+            topic, _ = place
+            if topic in self._topics and place not in self._begun:
+                self._begun.add(place)
+                marked[place] = [_with(group[0], *self._marks(topic, begins=True)), *group[1:]]
+        return marked
 
     def begin_anew(self) -> None:
         """Another broker: the partitions there know nothing of the load yet."""
         self._begun.clear()
 
-    def end_silence(self, topics: Collection[str] | None = None) -> Iterator[Addressed]:
+    def end_silence(self, topics: Collection[str] | None = None) -> Grouped:
         """The last record so far of each partition, marked as the end of the silence; the load goes on.
 
         `topics`: in these only; None: in all in which it has not ended.
         """
         ending = self._silent_in if topics is None else self._silent_in.intersection(topics)
-        for (topic, _), record in self._held.items():
-            if topic in ending:
-                yield topic, _with(record, Mark(begins=False, load=self._silence))
+        mark = Mark(begins=False, load=self._silence)
+        last = {place: [_with(record, mark)] for place, record in self._held.items() if place[0] in ending}
+        going = self.begun(last)  # as long as it says of a partition that begins only now that it is silent
         self._silent_in -= ending
+        return going
 
-    def rest(self) -> Iterator[Addressed]:
+    def rest(self) -> Grouped:
         """The last record of each partition, marked as that."""
-        for (topic, _), record in self._held.items():
-            yield topic, _with(record, *self._marks(topic, begins=False))
+        held = self._held.items()
+        rest = {place: [_with(record, *self._marks(place[0], begins=False))] for place, record in held}
         self._held.clear()
+        return rest
 
     def _marks(self, topic: str, *, begins: bool) -> tuple[Mark, ...]:
         loads = (self._silence, self._name) if topic in self._silent_in else (self._name,)
         return tuple(Mark(begins=begins, load=load) for load in loads)
-
-    def _place(self, topic: str, record: Record) -> tuple[str, int]:
-        return topic, partition_of(record.key, self._partitions[topic])
 
 
 def _with(record: Record, *marks: Mark) -> Record:

@@ -14,7 +14,7 @@ from deploy.spool import Spooled, SpoolWriter
 from schemas.errors import Unreachable
 from streams.administration import partition_counts
 from streams.connection import refusal
-from streams.sending import Record, Sender
+from streams.sending import Grouped, Record, Sender
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its news reach people as our own sentences
 
@@ -60,7 +60,7 @@ class Publisher:
             (told.topic, Record(told.key, told.value, (*told.headers, *headers) if told.headers else headers))
             for told in records
         )
-        await self._send(list(addressed if self._load is None else self._load.hold_back(addressed)), len(records))
+        await self._send(list(addressed) if self._load is None else self._load.hold_back(addressed), len(records))
 
     async def close(self) -> None:
         """End the load, and stop; what was published may be trimmed from the spool once the history has it.
@@ -69,7 +69,7 @@ class Publisher:
         """
         try:
             if self._load is not None and self._load.holds_back:
-                await self._send(list(self._load.rest()), 1)
+                await self._send(self._load.rest(), 1)
                 self._unpublished = False
         finally:
             await _stop(self._sender)
@@ -78,16 +78,16 @@ class Publisher:
             if self._spool is not None:
                 self._spool.close(published=not self._unpublished)
 
-    async def _send(self, going: Sequence[Addressed], count: int) -> None:
+    async def _send(self, going: list[Addressed] | Grouped, count: int) -> None:
         kept = "They are in the spool and go out when the stack starts again." if self._spool else "Publish again."
         try:
             if self._following is None:
-                await self._sender.send(self._marked(going))
+                await self._send_out(going)
                 return
             while True:
                 async with self._following.steady() as address:
                     await self._go_to(address)
-                    if await self._following.sent(self._sender.send(self._marked(going)), address):
+                    if await self._following.sent(self._send_out(going), address):
                         return
         except KafkaError as error:
             refused = await asyncio.to_thread(refusal, self._bootstrap)
@@ -99,8 +99,10 @@ class Publisher:
         except Unreachable as error:
             raise Unreachable(f"{error} {count} records were not published. {kept}") from None
 
-    def _marked(self, going: Sequence[Addressed]) -> Iterable[Addressed]:
-        return going if self._load is None else self._load.begun(going)
+    async def _send_out(self, going: list[Addressed] | Grouped) -> dict[tuple[str, int], int]:
+        if isinstance(going, list):
+            return await self._sender.send(going)
+        return await self._sender.send_grouped(going if self._load is None else self._load.begun(going))
 
     async def _go_to(self, address: str) -> None:
         if address == self._bootstrap:

@@ -228,7 +228,7 @@ async def _replay(settings: Settings, client: Client, bootstrap: str, note: Note
             chunks = replay(client, topics=topics, after=note.after)
             while chunk := await asyncio.to_thread(next, chunks, None):
                 alive()
-                await sender.send((one.topic, Record(one.key, one.raw, (one.origin.header(),))) for one in chunk)
+                await sender.send((one.topic, Record(one.key, one.raw, (one.header,))) for one in chunk)
                 done = note.replayed + len(chunk)
                 note = _keep(settings, msgspec.structs.replace(note, after=chunk[-1].place, replayed=done))
                 bar.advance(len(chunk))

@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from deploy.gate_client import gate_client, rows
 from deploy.progress import progress, settled
 from deploy.stackfile import StackFile
-from schemas.coordinates import Again, Coordinate, Reopen
+from schemas.coordinates import Again, Reopen
 from schemas.errors import Unreachable, WrongInput
 from schemas.times import wall_clock
 from sinks.replay import Replayed, replay
@@ -116,8 +116,8 @@ async def _rebuild(stack: StackFile, client: Client, entities: Sequence[Entity])
                 bar.advance(1)
         await asyncio.to_thread(settled, stack)
         for entity, records in sent.items():
-            known = {record.origin.coordinate for record in records}
-            missed = [record for record in _history(client, entity) if record.origin.coordinate not in known]
+            known = {record.place for record in records}
+            missed = [record for record in _history(client, entity) if record.place not in known]
             records.extend(missed)
             await sender.send(_ended(missed, records[-1], generation))
         await asyncio.to_thread(settled, stack)
@@ -148,8 +148,7 @@ def _ended(missed: Sequence[Replayed], last: Replayed, generation: int) -> Itera
 
 
 def _addressed(record: Replayed, reopen: Reopen) -> tuple[str, Record]:
-    headers = [record.origin.header(), reopen.header()]
+    headers = [record.header, reopen.header()]
     if record.late:
-        where: Coordinate = record.origin.coordinate
-        headers.append(Again("late", where).header())
+        headers.append(Again("late", record.place.coordinate).header())
     return record.topic, Record(record.key, record.raw, tuple(headers))

@@ -12,14 +12,14 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.loading import Addressed, Load
+from deploy.loading import Load
 from deploy.replayed import Move
 from schemas.coordinates import Coordinate
 from schemas.topics import of_kind
 from sinks.embedded import EmbeddedStore
 from sinks.replay import Place, Replayed, replay
 from sinks.tables import FACTS
-from streams.sending import Record, Sender
+from streams.sending import Grouped, Record, Sender
 from streams.settling import settle
 
 _CHUNK: Final = 20_000
@@ -49,22 +49,22 @@ class Replaying:
         applied = await asyncio.to_thread(self._applied_since, move)
         first = None if applied else await asyncio.to_thread(self._first_since, move)
         if applied or first is not None:
-            await self._send(lambda place: self._is_new(place, move) or place in applied, first)
+            await self._send(lambda place: self._is_new(place, move) or place.coordinate in applied, first)
         await self._end_silence()
-        await self._sender.send(list(self._load.begun(self._load.rest())))
+        await self._send_out(self._load.rest())
 
     async def _end_silence(self) -> None:
         """Let the agents tell what follows: shipments first, since what they say is part of orders and positions."""
         if self._load.is_silent and self._load.holds_back:
-            await self._sender.send(list(self._load.begun(self._load.end_silence(_FIRST))))
+            await self._send_out(self._load.end_silence(_FIRST))
             await asyncio.to_thread(settle, self._move.kafka, stored=False)
-            await self._sender.send(list(self._load.begun(self._load.end_silence())))
+            await self._send_out(self._load.end_silence())
 
     async def stop(self) -> None:
         """Let go of the broker."""
         await self._sender.stop()
 
-    async def _send(self, wanted: Callable[[Coordinate], bool], after: Place | None = None) -> None:
+    async def _send(self, wanted: Callable[[Place], bool], after: Place | None = None) -> None:
         """Read and send, one chunk beside the next."""
         sending: asyncio.Task[object] | None = None
         with self._store.reader() as client:
@@ -73,23 +73,22 @@ class Replaying:
                 while chunk := await asyncio.to_thread(next, chunks, None):
                     if sending is not None:
                         await sending
-                    sending = asyncio.create_task(self._sender.send(list(self._marked(chunk, wanted))))
+                    sending = asyncio.create_task(self._send_out(self._held_back(chunk, wanted)))
                 if sending is not None:
                     await sending
             finally:
                 await asyncio.to_thread(chunks.close)
 
-    def _marked(self, chunk: tuple[Replayed, ...], wanted: Callable[[Coordinate], bool]) -> Iterator[Addressed]:
-        addressed = [
-            (told.topic, Record(told.key, told.raw, (told.origin.header(),)))
-            for told in chunk
-            if wanted(told.origin.coordinate)
-        ]
-        self.count += len(addressed)
-        return self._load.begun(self._load.hold_back(addressed))
+    def _held_back(self, chunk: tuple[Replayed, ...], wanted: Callable[[Place], bool]) -> Grouped:
+        going = [told for told in chunk if wanted(told.place)]
+        self.count += len(going)
+        return self._load.hold_back((told.topic, Record(told.key, told.raw, (told.header,))) for told in going)
+
+    async def _send_out(self, going: Grouped) -> None:
+        await self._sender.send_grouped(self._load.begun(going))
 
     @staticmethod
-    def _is_new(place: Coordinate, move: Move) -> bool:
+    def _is_new(place: Place, move: Move) -> bool:
         return place.epoch == move.left and not move.has(place.topic, place.partition, place.offset)
 
     def _first_since(self, move: Move) -> Place | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.coordinates import Coordinate, Origin
+from schemas.coordinates import Coordinate, origin_header
 from schemas.errors import WrongInput
 from sinks.migrate import store_id
 from sinks.retention.forgotten import left_out
@@ -28,9 +28,14 @@ class Place(NamedTuple):
     offset: int
     topic: str
 
+    @property
+    def coordinate(self) -> Coordinate:
+        """Where it first stood."""
+        return Coordinate(self.epoch, self.topic, self.partition, self.offset)
+
 
 class Replayed(NamedTuple):
-    """One record of the history: what to send where, and the origin to send along (`origin.header()`).
+    """One record of the history: what to send where, and the header that says where it first stood.
 
     `late`: it came too late, and has not been applied.
     """
@@ -38,14 +43,9 @@ class Replayed(NamedTuple):
     topic: str
     key: bytes
     raw: bytes
-    origin: Origin
+    place: Place
+    header: tuple[str, bytes]
     late: bool = False
-
-    @property
-    def place(self) -> Place:
-        """Where it stands in the order of a replay."""
-        where = self.origin.coordinate
-        return Place(self.origin.appended_at, where.epoch, where.partition, where.offset, where.topic)
 
 
 def replay(  # all of them say which records
@@ -82,15 +82,14 @@ def replay(  # all of them say which records
         settings={**(_SPILLING if entity is None else {}), "max_block_size": chunk},
         column_formats={"raw": "bytes", "appended": "int"},
     )
-    last: Coordinate | None = None
+    last: Place | None = None
     ready: list[Replayed] = []
     with stream as blocks:
         for block in blocks:
             for record in _records(block, home):
-                place = record.origin.coordinate
-                if place == last or place in gone:
+                if record.place == last or (gone and record.place.coordinate in gone):
                     continue
-                last = place
+                last = record.place
                 ready.append(record)
                 if len(ready) == chunk:
                     yield tuple(ready)
@@ -163,5 +162,7 @@ def _in_time(topic: str) -> str:
 
 def _records(block: Iterable[Any], home: str) -> Iterator[Replayed]:
     for topic, epoch, partition, offset, appended, entity, raw, late in block:
-        origin = Origin(Coordinate(epoch, topic, partition, offset), appended, home)
-        yield Replayed(topic, entity.encode(), raw, origin, bool(late))
+        header = origin_header(epoch, topic, partition, offset, appended, home)
+        yield Replayed(
+            topic, entity.encode(), raw, Place(appended, epoch, partition, offset, topic), header, bool(late)
+        )

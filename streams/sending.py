@@ -33,6 +33,10 @@ class Record(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+Grouped = Mapping[tuple[str, int], Sequence[Record]]
+"""Records by the topic and partition they go to."""
+
+
 class RecordTooLarge(QuaysideError):
     """A record that its topic does not take."""
 
@@ -47,6 +51,14 @@ def fits(topic: str, record: Record) -> bool:
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition that Kafka's own clients give to a key (murmur2, as in Java's DefaultPartitioner)."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions  # In Python: 2-5 microseconds, hence remembered.
+
+
+def grouped(records: Iterable[tuple[str, Record]], partitions: Mapping[str, int]) -> Grouped:
+    """(topic, record) pairs by the partition of each one's key, in their order; `partitions`: of each topic."""
+    groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    for topic, record in records:
+        groups[topic, partition_of(record.key, partitions[topic])].append(record)
+    return groups
 
 
 def new_producer(bootstrap: str, client_id: str, transactional_id: str | None = None) -> AIOKafkaProducer:
@@ -121,13 +133,14 @@ class Sender:
 
         Returns the last offset per (topic, partition), once all are acknowledged.
         """
-        grouped: dict[tuple[str, int], list[Record]] = defaultdict(list)
         listed = records if isinstance(records, list) else list(records)
         for topic in {topic for topic, _ in listed} - self._partitions.keys():
             self._partitions[topic] = await self.partitions_of(topic)
-        for topic, record in listed:
-            grouped[topic, partition_of(record.key, self._partitions[topic])].append(record)
-        waiting = {place: await self._hand_over(*place, group) for place, group in grouped.items()}
+        return await self.send_grouped(grouped(listed, self._partitions))
+
+    async def send_grouped(self, groups: Grouped) -> dict[tuple[str, int], int]:
+        """Send records whose partitions are known, as `send` does."""
+        waiting = {place: await self._hand_over(*place, group) for place, group in groups.items()}
         return {place: (await _acknowledged(batches))[-1] for place, batches in waiting.items()}
 
     async def _hand_over(self, topic: str, partition: int, records: Iterable[Record]) -> list[tuple[int, Any]]:

@@ -70,7 +70,7 @@ def rebuilt(store: Client) -> Views:
     network = Network()
     for chunk in replay(store):
         for one in chunk:
-            network.feed([(one.topic, one.raw)], headers=[one.origin.header()])
+            network.feed([(one.topic, one.raw)], headers=[one.header])
     network.run()
     return network.views()
 

@@ -246,7 +246,7 @@ def test_what_is_replayed_into_kafka_is_not_stored_again(store: Client, own_tans
             await publish(own_tansu, *shipments(20))
             await done(history)
             again = [
-                record(one.topic, one.raw, key=one.key, headers=(one.origin.header(),), appended_at=NOON + 1)
+                record(one.topic, one.raw, key=one.key, headers=(one.header,), appended_at=NOON + 1)
                 for chunk in replay(store)
                 for one in chunk
             ]

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from schemas.coordinates import Again, Coordinate
+from schemas.coordinates import Again, Coordinate, Origin
 from schemas.derived import LateRecord, encode
 from schemas.errors import WrongInput
 from sinks.migrate import store_id
@@ -26,7 +26,7 @@ def test_every_record_comes_back_in_order_of_arrival_with_its_bytes_and_its_orig
     write(store, *records[3:])
     write(store, *records[:4])
     (chunk,) = replay(store)
-    assert [(one.topic, one.origin.coordinate.partition, one.origin.coordinate.offset) for one in chunk] == [
+    assert [(one.topic, one.place.partition, one.place.offset) for one in chunk] == [
         ("shipment.events", 3, 9),
         ("shipment.events", 0, 2),
         ("shipment.events", 0, 3),
@@ -36,8 +36,8 @@ def test_every_record_comes_back_in_order_of_arrival_with_its_bytes_and_its_orig
     assert {one.key for one in chunk} == {b"S1", b"BER|acme:a|b"}
     first = chunk[0]
     assert first.raw == records[1].value
-    assert first.origin.coordinate == Coordinate(1, "shipment.events", 3, 9)
-    assert (first.origin.appended_at, first.origin.store_id) == (NOON, store_id(store))
+    assert first.place.coordinate == Coordinate(1, "shipment.events", 3, 9)
+    assert first.header == Origin(first.place.coordinate, NOON, store_id(store)).header()
     assert count(store) == 5
 
 
@@ -46,7 +46,7 @@ def test_chunks_are_small_and_nothing_is_lost_or_doubled_between_them(store: Cli
         write(store, *(milestone({"event_id": f"e{n}"}, offset=n, appended_at=NOON + n // 7) for n in range(500)))
     chunks = list(replay(store, chunk=64))
     assert max(map(len, chunks)) <= 64
-    offsets = [one.origin.coordinate.offset for chunk in chunks for one in chunk]
+    offsets = [one.place.offset for chunk in chunks for one in chunk]
     assert offsets == list(range(500))
 
 
@@ -96,15 +96,15 @@ def test_a_replay_goes_on_after_the_place_where_it_was_cut_off(store: Client) ->
 def test_what_came_too_late_comes_back_only_if_asked_for_or_applied_since(store: Client) -> None:
     first, late, other = (event("warehouse.events", RECEIVED | {"event_id": f"e{n}"}, offset=n) for n in range(3))
     write(store, first, late, other, *map(_judged_late, (late, other)))
-    assert [one.origin.coordinate.offset for chunk in replay(store) for one in chunk] == [0]
+    assert [one.place.offset for chunk in replay(store) for one in chunk] == [0]
     both = [one for chunk in replay(store, with_late=True) for one in chunk]
-    assert [(one.origin.coordinate.offset, one.late) for one in both] == [(0, False), (1, True), (2, True)]
-    again = (both[1].origin.header(), Again("late", both[1].origin.coordinate).header())
+    assert [(one.place.offset, one.late) for one in both] == [(0, False), (1, True), (2, True)]
+    again = (both[1].header, Again("late", both[1].place.coordinate).header())
     write(store, late._replace(offset=50, headers=again))
-    assert [one.origin.coordinate.offset for chunk in replay(store) for one in chunk] == [0, 1]
+    assert [one.place.offset for chunk in replay(store) for one in chunk] == [0, 1]
     assert count(store) == 2
     both = [one for chunk in replay(store, with_late=True) for one in chunk]
-    assert [(one.origin.coordinate.offset, one.late) for one in both] == [(0, False), (1, False), (2, True)]
+    assert [(one.place.offset, one.late) for one in both] == [(0, False), (1, False), (2, True)]
     assert [
         applied is None for (applied,) in store.query("SELECT applied_at FROM late_records ORDER BY offset").result_rows
     ] == [

@@ -174,7 +174,7 @@ def test_a_rebuild_that_had_read_the_events_before_a_run_takes_them_back_after_i
     network = Network()
     for when in ("before", "after"):
         for one in (one for chunk in replay(store) for one in chunk):
-            network.feed([(one.topic, one.raw)], headers=[one.origin.header()])
+            network.feed([(one.topic, one.raw)], headers=[one.header])
         if when == "before":
             retain(store, CUTOFF, most=10)
     network.run()

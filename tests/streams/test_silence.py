@@ -11,7 +11,7 @@ from schemas.coordinates import SILENT, Coordinate, Mark, Origin
 from schemas.times import DAY_MS
 from schemas.topics import of_kind
 from schemas.wire import Rejection, read
-from streams.sending import Record, partition_of
+from streams.sending import Record
 from tests.streams.network import ARRIVAL, CONTRIBUTIONS, VIEWS, Network, Place
 from tests.streams.outcomes import outcomes
 from tests.streams.strategies import histories
@@ -33,13 +33,14 @@ def replayed(network: Network, told: Sequence[tuple[Told, int]], *, early: bool 
         (record.topic, Record(key_of(record), record.raw, (origin(record, at, index).header(),)))
         for index, (record, at) in enumerate(told)
     ]
-    going = list(load.begun(load.hold_back(addressed)))
+    sendings = [load.begun(load.hold_back(addressed))]
     if early:
-        going += load.begun(load.end_silence())
-    going += load.begun(load.rest())
-    for topic, record in going:
-        place = Place(topic, partition_of(record.key, network.partitions))
-        network.append(place, record.key, record.value, ARRIVAL, record.headers)
+        sendings.append(load.begun(load.end_silence()))
+    sendings.append(load.begun(load.rest()))
+    for going in sendings:
+        for (topic, partition), several in going.items():
+            for one in several:
+                network.append(Place(topic, partition), one.key, one.value, ARRIVAL, one.headers)
 
 
 def origin(record: Told, at: int, index: int) -> Origin:
