@@ -33,8 +33,8 @@ from schemas.errors import QuaysideError, Unreachable, WrongInput, error_of
 from schemas.topics import of_kind
 from streams.administration import committed_offsets, create_topics
 from streams.agents import HISTORY_GROUP
+from streams.clock import TICK_S
 from streams.settling import Ends, ends_of, history_topics, settle, worker_topics
-from streams.worker import TICK_S
 
 GATE_USER: Final = "quayside"
 WORKER_GRACE_S: Final = 3.0
@@ -51,7 +51,7 @@ _REBUILD_PAUSE_S: Final = 0.4
 """Looking how far a rebuild is costs some of the time that the rebuild needs."""
 
 _DRAIN_S: Final = 2.0
-_QUIET_S: Final = 1.5 * TICK_S
+_QUIET_S: Final = TICK_S + 0.5
 _QUIET_TRIES: Final = 60
 _QUIET_RECORDS: Final = 100
 """Time passes all the while, and a lively network always has a deadline that has just passed."""

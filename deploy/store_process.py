@@ -6,7 +6,6 @@ another one. While it moves there is a sink for either broker; the gate knows no
 """
 
 import asyncio
-import gc
 import logging
 import signal
 import threading
@@ -31,11 +30,11 @@ from sinks.gate import gate, open_gate
 from sinks.gate_tally import GateTally
 from sinks.history import History
 from sinks.migrate import migrate
+from streams import collecting
 
 _log: Final = logging.getLogger("quayside.store")
 _LEAVE_S: Final = 5.0
 _ORPHAN_S: Final = 30.0
-_COLLECTIONS: Final = (100_000, 50, 100)
 """As the worker's (streams/worker.py): rows hold no cycles."""
 
 
@@ -57,8 +56,7 @@ class StoreConfig:
 
 def run(config: StoreConfig) -> None:
     """Open the store, serve it and write it until a signal or the supervisor's end."""
-    gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)
+    collecting.begin()
     asyncio.run(_run(config))
 
 
@@ -199,6 +197,7 @@ class _Keeper:
     async def _fill(self, move: Move) -> None:
         """Replay the history, as far as it is known to be whole."""
         self._replaying = Replaying(self._store, move)
+        collecting.pause()
         tell(self._data, Told(move.epoch))
         await self._replaying.most()
         if move.ends is None:
@@ -227,6 +226,7 @@ class _Keeper:
             if self._replaying is not None:
                 await self._replaying.stop()
                 self._replaying = None
+                collecting.resume()
             if (said := told(self._data, epoch)).reached("whole"):
                 tell(self._data, said._replace(stage="shown"))
         await asyncio.to_thread(epochs.forget_before, self._writer, epoch)

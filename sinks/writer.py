@@ -108,14 +108,18 @@ class Writer:
 
     def _insert(self, piece: Piece) -> None:
         table = TABLES[piece.table]
-        self._client.insert(
-            piece.table,
-            piece.cut(),
-            column_names=table.names,
-            column_type_names=table.types,
-            column_oriented=True,
-            settings=_SETTINGS,
-        )
+        columns = [*piece.cut()]
+        try:
+            self._client.insert(
+                piece.table,
+                columns,
+                column_names=table.names,
+                column_type_names=table.types,
+                column_oriented=True,
+                settings=_SETTINGS,
+            )
+        finally:
+            columns.clear()  # clickhouse-connect's context holds itself, and all its rows until they are collected
 
 
 def _letter(piece: Piece, reason: str) -> Placed:

@@ -47,7 +47,7 @@ from streams.tally import AgentTally
 
 _log: Final = logging.getLogger("quayside.agent")
 
-_EXAMINED: Final = 5_000
+_EXAMINED: Final = 1_250
 _TOLD_AT_ONCE: Final = 5_000
 _CLOSED_EARLY: Final = 10_000
 

@@ -24,6 +24,9 @@ HORIZON_MS: Final = 7 * DAY_MS
 LOAD_LIMIT_MS: Final = DAY_MS
 """A load whose end mark has not come after so long counts as ended: whoever published it is gone."""
 
+TICK_S: Final = 0.25
+"""How often is looked which deadlines have passed."""
+
 
 class ClockState(NamedTuple):
     """What of a clock is kept in the changelog. Of several states the greatest `changes` counts."""

@@ -9,7 +9,6 @@ Run as `python -m deploy.bench.sink BOOTSTRAP FOLDER EVENTS SEED`; its last line
 """
 
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -33,12 +32,12 @@ from sinks.embedded import EmbeddedStore
 from sinks.history import History
 from sinks.migrate import migrate
 from sinks.tables import FACTS, TABLES
+from streams import collecting
 
 BATCH: Final = 50_000
 _EPOCH: Final = 1
 _PATIENCE_S: Final = 600
 _LOOK_S: Final = 0.02
-_COLLECTIONS: Final = (100_000, 50, 100)  # as the store's process (deploy/store_process.py)
 
 
 def measure(watcher: Watcher, folder: Path, events: int, rounds: int, seed: int) -> dict[str, Any]:
@@ -131,8 +130,7 @@ def _ready(events: int, seed: int) -> list[Piece]:
 
 
 def _run(bootstrap: str, folder: Path, events: int, seed: int, group: str) -> dict[str, Any]:
-    gc.freeze()
-    gc.set_threshold(*_COLLECTIONS)
+    collecting.begin()  # as the store's process does
     with EmbeddedStore(folder) as store:
         migrate(store.writer)
         epochs.begin(store.writer, _EPOCH)

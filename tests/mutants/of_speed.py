@@ -8,6 +8,15 @@ _WORK: Final = "tests/streams/test_guards_work.py::"
 
 MUTANTS: Final = (
     Mutant(
+        "what-was-inserted-is-let-go-of",
+        8,
+        "sinks/writer.py",
+        "            columns.clear()  #",
+        "            pass  #",
+        "rows that are in the store for long fill the sink's memory until a collection finds them",
+        ("tests/sinks/test_let_go.py::test_rows_that_were_written_wait_for_no_collection",),
+    ),
+    Mutant(
         "what-comes-last-costs-one-step",
         8,
         "streams/stock/derive.py",
