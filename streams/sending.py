@@ -99,6 +99,7 @@ class Sender:
         self._partitions = dict(partitions or {})
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> AIOKafkaProducer:
         """The started producer; raises aiokafka's KafkaConnectionError where no broker answers."""
@@ -150,7 +151,7 @@ class Sender:
         batch = producer.create_batch()
         for record in records:
             if not _append(batch, record):
-                waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
+                waiting.append(await self._give(producer, batch, topic, partition))
                 batch = producer.create_batch()
                 _append(batch, record)  # A batch takes its first record whatever its size.
             if batch.record_count() == 1 and not fits(topic, record):
@@ -159,8 +160,17 @@ class Sender:
                     f"the {_largest(topic)} bytes that the topic takes: the entity has outgrown one message, split it."
                 )
         if batch.record_count():
-            waiting.append((batch.record_count(), await producer.send_batch(batch, topic, partition=partition)))
+            waiting.append(await self._give(producer, batch, topic, partition))
         return waiting
+
+    async def _give(self, producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> tuple[int, Any]:
+        """Give a batch to the producer in turn: it holds one for each partition.
+
+        Where several wait for it, aiokafka lets the same one in again and again, and counts what the others have waited
+        anew each time (add_batch): with four, it raises KafkaTimeoutError after three seconds instead of 40.
+        """
+        async with self._turns[topic, partition]:
+            return batch.record_count(), await producer.send_batch(batch, topic, partition=partition)
 
 
 def _append(batch: Any, record: Record) -> bool:

@@ -34,6 +34,15 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "who-sends-to-one-partition-waits-in-turn",
+        3,
+        "streams/sending.py",
+        "        async with self._turns[topic, partition]:\n",
+        "        if True:\n",
+        "under load the producer gives up on partitions whose turn never came, and the worker dies",
+        (_SENDING + "test_several_that_send_to_one_partition_get_their_turns",),
+    ),
+    Mutant(
         "sends-wait-for-acknowledgements",
         3,
         "streams/sending.py",

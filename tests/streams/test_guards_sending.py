@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 
 from schemas.times import DAY_MS
 from schemas.topics import Topic
@@ -50,6 +50,28 @@ class _Broker:
         self.told.append("begin")
         yield
         self.told.append("commit")
+
+
+class _Busy:
+    """A producer that holds one batch of each partition, as aiokafka's own accumulator has it, and drains slowly."""
+
+    def __init__(self) -> None:
+        cluster = SimpleNamespace(leader_for_partition=lambda _place: 1)
+        self._held = MessageAccumulator(cluster, MAX_BATCH_BYTES, 0, 40)
+
+    def create_batch(self) -> BatchBuilder:
+        return self._held.create_builder()
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> Any:
+        return await self._held.add_batch(batch, TopicPartition(topic, partition), 5)
+
+    async def drain(self) -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            nodes, _ = self._held.drain_by_nodes(())
+            for batches in nodes.values():
+                for batch in batches.values():
+                    batch.done(0, -1)
 
 
 async def turns() -> None:
@@ -197,3 +219,15 @@ async def test_a_partition_is_caught_up_behind_a_transaction(kafka: str, fresh_t
     finally:
         await steps.stop()
     assert partition.goals == {}, "what stands at its end is a control record, which nobody is ever handed"
+
+
+def test_several_that_send_to_one_partition_get_their_turns() -> None:
+    async def scenario() -> None:
+        broker, sender = _Busy(), Sender("nowhere", "test", {"topic": 1})
+        row = Record(b"key", b"value" * (MAX_BATCH_BYTES // 8))  # two of them are more than a batch
+        with patch.object(sender, "start", return_value=broker):
+            draining = asyncio.create_task(broker.drain())
+            await asyncio.gather(*(sender.send_to("topic", 0, [row] * 30) for _ in range(4)))
+            draining.cancel()
+
+    asyncio.run(scenario())
