@@ -35,7 +35,6 @@ from streams import collecting
 _log: Final = logging.getLogger("quayside.store")
 _LEAVE_S: Final = 5.0
 _ORPHAN_S: Final = 30.0
-"""As the worker's (streams/worker.py): rows hold no cycles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """When Python looks for objects that hold each other, in the processes where facts and rows pass by the million.
 
-What they make of a record holds no cycles (tests/streams/test_collecting.py, tests/sinks/test_let_go.py): counting
-references lets go of it at once, and looking for cycles among what stays is in vain. Python's own thresholds
+What they make of a record leaves no cycles behind (tests/streams/test_collecting.py, tests/sinks/test_let_go.py):
+counting references lets go of it at once, and looking for cycles among what stays is in vain. Python's own thresholds
 (700, 10, 10) take a third of the time with that (measured: 64 against 39 microseconds an event).
 """
 

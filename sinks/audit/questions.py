@@ -135,7 +135,7 @@ EXCEPTIONS: Final = Kind(
     tables=("exceptions", "shipments_under_way", "stock_positions"),
     patience_s=3.0,
 )
-"""Ticks come each second (streams.worker), and what they tell has to be stored."""
+"""Ticks come four times a second (streams.clock), and what they tell has to be stored."""
 
 KINDS: Final = (STOCK, SHIPMENTS, *LEADS, ORDERS, EXCEPTIONS)
 """What is compared, in this order."""

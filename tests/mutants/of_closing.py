@@ -317,7 +317,7 @@ MUTANTS: Final = (
         "streams/shipments/exceptions.py",
         "dues = [due for due in dues if due >= passed]",
         "dues = [due for due in dues if due >= 0]",
-        "each second every late shipment is told anew",
+        "with every tick every late shipment is told anew",
         ("tests/streams/test_overdue.py::test_each_deadline_opens_something_and_nothing_opens_between_two",),
     ),
     Mutant(
