@@ -1,4 +1,4 @@
-"""What passes by the million holds no cycles, and nobody looks for any while a history is loaded."""
+"""What passes by the million leaves no cycles behind, and nobody looks for any while a history is loaded."""
 
 import gc
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from streams import collecting
 from tests.garbage import left_behind
 from tests.streams.network import Network
 from tests.streams.told import line, milestone, movement, placed
+
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
