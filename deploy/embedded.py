@@ -15,7 +15,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -299,7 +299,7 @@ class EmbeddedStack:
         spool = self.data / "spool"
         abandoned = abandoned_files(spool)
         if abandoned:
-            asyncio.run(publish_again(self.stack_file(), abandoned))
+            asyncio.run(self._publish_again(abandoned))
             for path in abandoned:
                 mark_published(path)
         if self._trimming is None:
@@ -319,10 +319,21 @@ class EmbeddedStack:
         spool = self.data / "spool"
         abandoned = abandoned_files(spool)
         files = spool_files(spool) if self._settings.kafka is None else abandoned
-        count = asyncio.run(publish_again(self.stack_file(), files)) if files else 0
+        count = asyncio.run(self._publish_again(files)) if files else 0
         for path in abandoned:
             mark_published(path)
         return count
+
+    async def _publish_again(self, files: Sequence[Path]) -> int:
+        """Publish spool files again, as long as there is a broker that they can go to."""
+        publishing = asyncio.create_task(publish_again(self.stack_file(), files))
+        while not publishing.done():
+            await asyncio.wait({publishing}, timeout=_PAUSE_S)
+            if not publishing.done() and not self.broker_alive():
+                publishing.cancel()
+                await asyncio.wait({publishing})
+                raise Unreachable("The broker ended while it was given what the spool holds: the spool keeps it.")
+        return publishing.result()
 
     def stack_file(self) -> StackFile:
         """What the stack tells of itself now."""

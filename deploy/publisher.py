@@ -78,6 +78,14 @@ class Publisher:
             if self._spool is not None:
                 self._spool.close(published=not self._unpublished)
 
+    async def leave(self) -> None:
+        """Stop without a word to the broker, which is gone: nothing can end the load there."""
+        await _stop(self._sender)
+        if self._following is not None:
+            self._following.close()
+        if self._spool is not None:
+            self._spool.close(published=False)
+
     async def _send(self, going: list[Addressed] | Grouped, count: int) -> None:
         kept = "They are in the spool and go out when the stack starts again." if self._spool else "Publish again."
         try:

@@ -1,5 +1,6 @@
 """Publishing again what a spool holds: what an empty broker cannot have, and what dead processes left."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from importlib.resources import files as resources
@@ -22,9 +23,10 @@ async def publish_again(stack: StackFile, files: Iterable[Path]) -> int:
     """Publish the files of a spool once more, as one load; how many records.
 
     What the history holds already is left out: it was replayed, or it was judged late, and as a part of a load it
-    would be applied all the same.
+    would be applied all the same. To be cancelled where the broker is gone: that takes aiokafka 40 seconds to find out.
     """
     publisher = Publisher(stack.kafka, None, load="spool")
+    end = publisher.close
     count = 0
     try:
         with closing(gate_client(stack)) as store:
@@ -33,8 +35,11 @@ async def publish_again(stack: StackFile, files: Iterable[Path]) -> int:
                     missing = _missing(store, batch)
                     await publisher.send(missing)
                     count += len(missing)
+    except asyncio.CancelledError:
+        end = publisher.leave
+        raise
     finally:
-        await publisher.close()
+        await end()
     return count
 
 

@@ -17,6 +17,15 @@ MUTANTS: Final = (
         (_SPOOL + "test_a_batch_is_synced_to_disk_before_it_is_accepted",),
     ),
     Mutant(
+        "a-dead-broker-is-told-nothing",
+        4,
+        "deploy/publishing_again.py",
+        "        end = publisher.leave\n        raise\n",
+        "        raise\n",
+        "a stack whose broker is killed while it starts is back after aiokafka's time-outs only",
+        ("tests/deploy/test_publishing_again.py::test_a_load_is_ended_where_there_is_a_broker_to_end_it_in",),
+    ),
+    Mutant(
         "half-a-frame-is-none",
         4,
         "deploy/spool.py",
