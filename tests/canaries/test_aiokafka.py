@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, codec
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaTimeoutError, ProducerFenced
 from aiokafka.partitioner import DefaultPartitioner, murmur2
+from aiokafka.producer.message_accumulator import MessageAccumulator
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -43,6 +44,32 @@ async def test_a_batchs_acknowledgement_has_the_offset_of_its_first_record(broke
             waiting.append(await producer.send_batch(batch, topic, partition=1))
         offsets = [(await one).offset for one in waiting]
     assert offsets == [0, 100, 101, 158], "versions are counted from these offsets (streams/sending.py)"
+
+
+async def test_who_waits_for_a_place_in_a_producer_beside_others_is_given_up_long_before_the_time() -> None:
+    """Should this fail, streams/sending.py need not let senders wait in turn any more."""
+    place, patience_s = TopicPartition("topic", 0), 60
+    held = MessageAccumulator(SimpleNamespace(leader_for_partition=lambda _place: 1), 1_000, 0, 60)
+
+    async def keep_sending() -> None:
+        while True:
+            batch = held.create_builder()
+            batch.append(key=b"key", value=b"value", timestamp=1)
+            await held.add_batch(batch, place, patience_s)
+
+    senders = [asyncio.create_task(keep_sending()) for _ in range(4)]
+    began = asyncio.get_running_loop().time()
+    while not any(sender.done() for sender in senders):
+        await asyncio.sleep(0.01)
+        nodes, _ = held.drain_by_nodes(())
+        for batches in nodes.values():
+            for batch in batches.values():
+                batch.done(0, -1)
+    assert asyncio.get_running_loop().time() - began < patience_s / 2
+    for sender in senders:
+        sender.cancel()
+    ended = await asyncio.gather(*senders, return_exceptions=True)
+    assert KafkaTimeoutError in map(type, ended)
 
 
 async def test_headers_and_tombstones_arrive_as_they_were_sent(broker: str, topic: str) -> None:
