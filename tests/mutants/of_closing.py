@@ -341,9 +341,9 @@ MUTANTS: Final = (
     Mutant(
         "late-by-time-alone-in-sql",
         6,
-        "sinks/migrations/0005_views.sql",
-        "(late, over, due) -> late OR (NOT over AND ifNull(moment > due, 0)), s.lines.late, ended,",
-        "(late, over, due) -> late, s.lines.late, ended,",
+        "sinks/migrations/0017_orders_in_brief.sql",
+        "bitTest(flags, 7) OR (bitTest(flags, 1) AND moment > from_at)",
+        "bitTest(flags, 7)",
         "a line is late only once it has come",
         ("tests/sinks/test_views.py::test_a_line_becomes_late_by_time_alone",),
     ),
