@@ -72,19 +72,15 @@ class Publisher:
                 await self._send(self._load.rest(), 1)
                 self._unpublished = False
         finally:
-            await _stop(self._sender)
-            if self._following is not None:
-                self._following.close()
-            if self._spool is not None:
-                self._spool.close(published=not self._unpublished)
+            await self.leave()
 
     async def leave(self) -> None:
-        """Stop without a word to the broker, which is gone: nothing can end the load there."""
+        """Stop without ending the load, since the broker is gone."""
         await _stop(self._sender)
         if self._following is not None:
             self._following.close()
         if self._spool is not None:
-            self._spool.close(published=False)
+            self._spool.close(published=not self._unpublished)
 
     async def _send(self, going: list[Addressed] | Grouped, count: int) -> None:
         kept = "They are in the spool and go out when the stack starts again." if self._spool else "Publish again."
