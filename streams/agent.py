@@ -384,7 +384,7 @@ class Agent:
     def _late_record(self, entry: Entry, reason: str) -> tuple[str, Record]:
         record = entry.record
         topic = fact_topic(record.topic)
-        origin = origin_of(record.headers, record.timestamp, topic) if record.headers else None
+        origin = origin_of(record.headers, record.timestamp, topic)
         where = coordinate_of(record, origin, self._epoch)
         late = LateRecord(
             epoch=where.epoch,

@@ -119,12 +119,13 @@ class Reader:
             if signs is not None:
                 entries += signs.before
             if isinstance(event, Rejection):
-                origin = _origin(record, heard.own[number], topic)
+                origin = origin_of(record.headers, heard.own[number], topic)
                 reading.dead_letters.append(dead_letter(record, origin, event, self._epoch))
             else:
                 statement = self._derivation.statement(event, record.value)
                 if topic == record.topic and self._is_foreign(statement.entity, topic, record.partition):
-                    forward = self._forward(record, _origin(record, heard.own[number], topic), statement.entity)
+                    origin = origin_of(record.headers, heard.own[number], topic)
+                    forward = self._forward(record, origin, statement.entity)
                     reading.forwards.append((forward_topic(topic), forward))
                 else:
                     entries.append(Entry(heard.clock_at[number], statement, record, heard.appended_at[number]))
@@ -133,13 +134,11 @@ class Reader:
 
     def _heard(self, topic: str, records: Sequence[Any]) -> "_Heard":
         """What records say besides their events."""
-        own = [record.timestamp for record in records]
-        if _CREATE_TIME in {record.timestamp_type for record in records}:
-            now = self._now()  # said by the producer: nothing was appended in the future
-            own = [
-                min(at, now) if record.timestamp_type == _CREATE_TIME else at
-                for record, at in zip(records, own, strict=True)
-            ]
+        now = self._now()  # what a producer said: nothing was appended in the future
+        own = [
+            min(record.timestamp, now) if record.timestamp_type == _CREATE_TIME else record.timestamp
+            for record in records
+        ]
         if not any(record.headers for record in records):
             return _Heard(own, own, own, {})
         replayed = origins_of([record.headers for record in records], own, topic)
@@ -233,10 +232,6 @@ def _signs(record: Any, clock_at: int, marks: Sequence[Mark], reopen: Reopen | N
     if reopen is not None and reopen.ends:
         after.insert(0, _reopening(record, reopen, ends=True))
     return _Signs(before, after)
-
-
-def _origin(record: Any, appended_at: int, topic: str) -> Origin | None:
-    return origin_of(record.headers, appended_at, topic) if record.headers else None
 
 
 def _headers(record: Any, appended_at: int, topic: str) -> tuple[Origin | None, tuple[Mark, ...], Reopen | None]:
