@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.errors import WrongInput
 from sinks.tables import STATES
 
-_FROM_STATES: Final = ("shipments_under_way", "lead_times_told", "orders_in_brief")
+_FROM_STATES: Final = ("shipments_under_way", "lead_times_told", "orders_in_brief", "lanes_told")
 """Tables that the engine fills from states, partitioned by epoch as these are."""
 
 

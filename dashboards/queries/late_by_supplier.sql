@@ -1,6 +1,7 @@
 -- one row per supplier with a late shipment, the worst 20 first: supplier, late (not acknowledged)
 SELECT o.supplier AS supplier, uniqExact(s.shipment_id) AS late
-FROM
+FROM orders_now AS o
+INNER JOIN
 (
     SELECT shipment_id, arrayJoin(orders) AS order_id
     FROM late_shipments
@@ -12,8 +13,8 @@ FROM
             (SELECT arrayJoin(shipments) FROM order_lines_now WHERE supplier IN (${supplier:singlequote})),
             $supplier
         )
-) AS s
-INNER JOIN (SELECT order_id, supplier FROM orders_now WHERE supplier != '') AS o ON o.order_id = s.order_id
+) AS s ON s.order_id = o.order_id
+WHERE o.supplier != ''
 GROUP BY supplier
 ORDER BY late DESC, supplier
 LIMIT 20

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants import (
     of_acceptance,
+    of_answers,
     of_closing,
     of_facts,
     of_figures,
@@ -25,6 +26,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *of_rebuild.MUTANTS,
     *of_reading.MUTANTS,
     *of_figures.MUTANTS,
+    *of_answers.MUTANTS,
     *of_gateway.MUTANTS,
     *of_speed.MUTANTS,
 )

@@ -2,9 +2,10 @@
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -21,9 +22,12 @@ from sinks import epochs
 from sinks.migrate import known, migrate
 from sinks.rows import Record
 from tests.sinks.records import NOON, event, milestone, only, rows, state, write
+from tests.sinks.watched import let_half_an_hour_pass
 
-VIEWS: Final = ("exceptions_open", "on_time_daily")
-"""Views that 0007 defines anew; 0005 has their plain definitions."""
+ROLLED: Final = {"exceptions_open": 7, "on_time_daily": 19}
+"""Views, and the migration that defines them by rollups; 0005 has their plain definitions."""
+_BY_ID: Final = ("s.shipment_id))\n                AS lane", "s.lane))\n                AS lane")
+"""Of shipments that came at one moment 0005 takes the lane of the last by id; since 0019 it is the last lane."""
 
 FACTS: Final = ("supplier", "shipment", "warehouse", "reference", "operator")
 
@@ -41,18 +45,21 @@ PLAIN_HOURS: Final = " UNION ALL ".join(
 )
 
 
-def definitions(number: int, prefix: str) -> Iterator[str]:
+def definitions(number: int, prefix: str, views: Collection[str]) -> Iterator[str]:
     """These views as migration `number` defines them, under names of their own: a later one may define them anew."""
     for statement in next(one for one in known() if one.number == number).statements:
         found = re.match(r"CREATE OR REPLACE VIEW (\w+) AS", statement)
-        if found and found[1] in VIEWS:
+        if found and found[1] in views:
             yield statement.replace(f"VIEW {found[1]} AS", f"VIEW {prefix}_{found[1]} AS", 1)
 
 
 def define_both(client: Client) -> None:
     """Make the plain views and the rolled-up ones."""
-    for statement in (*definitions(5, "plain"), *definitions(7, "rolled")):
-        client.command(statement)
+    for statement in definitions(5, "plain", ROLLED):
+        client.command(statement.replace(*_BY_ID))
+    for view, number in ROLLED.items():
+        for statement in definitions(number, "rolled", [view]):
+            client.command(statement)
 
 
 @pytest.fixture
@@ -68,15 +75,15 @@ def refresh(client: Client) -> None:
     client.command(
         "ALTER TABLE statement_days UPDATE touched = touched - INTERVAL 1 DAY WHERE 1 SETTINGS mutations_sync = 2"
     )
-    for view in ("statement_counts", "on_time_lines"):
+    for view in ("statement_counts", "delivered_lines"):
         client.command(f"SYSTEM REFRESH VIEW {view}")
         client.command(f"SYSTEM WAIT VIEW {view}")
-    client.command("TRUNCATE TABLE state_changes")
+    let_half_an_hour_pass(client)
 
 
 def assert_same(client: Client) -> None:
     """Every rollup answers as its plain definition does."""
-    for view in VIEWS:
+    for view in ROLLED:
         rolled, plain = (rows(client, f"SELECT * FROM {how}_{view} ORDER BY ALL") for how in ("rolled", "plain"))  # noqa: S608
         assert rolled == plain, view
     columns = "shipment_id, leg, milestone, planned_at, planned_due_at, location, lane, carrier"
@@ -111,8 +118,11 @@ def said(draw: random.Random, now: int) -> Record:
 
 
 def told(draw: random.Random, now: int, version: int) -> Record:
-    """A state of an order, a shipment or its exceptions, now and then an older one than is known."""
-    numbers: dict[str, Any] = {"version": max(1, version - draw.choice([0, 0, 0, 5])), "epoch": draw.choice([1, 1, 2])}
+    """A state of an order, a shipment or its exceptions, now and then an older one; no two of one version."""
+    numbers: dict[str, Any] = {
+        "version": 100 + 10 * version - draw.choice([0, 0, 0, 95]),
+        "epoch": draw.choice([1, 1, 2]),
+    }
     moment = now - draw.randrange(4) * DAY_MS
     name = draw.choice(["S1", "S2", "S3"])
     kind = draw.choice(["order", "order", "shipment", "shipment", "exceptions"])
@@ -204,8 +214,45 @@ def test_a_lane_that_is_corrected_later_moves_its_lines(both: Client) -> None:
     refresh(both)
     corrected = ShipmentStatus("S1", "delivered", 1, final=True, lane="A>C", delivered_at=NOON)
     write(both, state("shipment.status", corrected, 2))
-    assert [row["lane"] for row in rows(both, "SELECT lane FROM on_time_daily")] == ["A>C"]
+    assert _lanes(both) == ["A>C"]
     assert_same(both)
+
+
+def test_of_several_shipments_that_brought_a_line_the_one_that_was_corrected_takes_its_new_place(both: Client) -> None:
+    lines = (
+        OrderLineState(
+            "1", "delivered", "acme:1", "pcs", 1, delivered_at=NOON, due_at=NOON, shipments=("S1", "S2", "unheard of")
+        ),
+    )
+    first = ShipmentStatus("S1", "delivered", 1, final=True, lane="A>B", delivered_at=NOON - HOUR_MS)
+    last = ShipmentStatus("S2", "delivered", 1, final=True, lane="C>D", delivered_at=NOON)
+    write(both, state("order.status", OrderStatus("P1", "delivered", lines=lines)))
+    write(both, state("shipment.status", first), state("shipment.status", last))
+    refresh(both)
+    for days_ago in ("lead_times_lately", "delivered_lines_lately"):
+        both.command(f"TRUNCATE TABLE {days_ago}")
+    assert _lanes(both) == ["C>D"]
+    undelivered = ShipmentStatus("S2", "departed", 1, final=False, lane="C>D")
+    write(both, state("shipment.status", undelivered, 2))
+    assert _lanes(both) == ["A>B"]
+    write(both, state("shipment.status", last))
+    assert _lanes(both) == ["A>B"]
+    assert_same(both)
+
+
+def test_an_older_state_of_an_order_that_is_written_again_after_the_refresh_changes_nothing(both: Client) -> None:
+    line = OrderLineState("1", "delivered", "acme:1", "pcs", 1, delivered_at=NOON, due_at=NOON)
+    old = state("order.status", OrderStatus("P1", "delivered", lines=(line,)))
+    late = msgspec.structs.replace(line, late=True)
+    write(both, old, state("order.status", OrderStatus("P1", "delivered", lines=(late,)), 2))
+    refresh(both)
+    write(both, old)
+    assert only(both, "SELECT on_time, late FROM on_time_daily") == {"on_time": 0, "late": 1}
+    assert_same(both)
+
+
+def _lanes(client: Client) -> list[str]:
+    return [row["lane"] for row in rows(client, "SELECT lane FROM on_time_daily ORDER BY lane")]
 
 
 def test_a_rollup_that_has_not_been_refreshed_for_long_is_not_used(both: Client) -> None:
@@ -223,17 +270,16 @@ def test_a_rollup_that_has_not_been_refreshed_for_long_is_not_used(both: Client)
 
 @pytest.mark.slow
 def test_what_was_there_before_the_migration_is_rolled_up_and_again_changes_nothing(bare: Client) -> None:
-    rollups = next(one for one in known() if one.number == 7)
+    rollups, lately = (next(one for one in known() if one.number == number) for number in (7, 19))
     migrate(bare)
     for name in (*(f"{fact}_event_hours" for fact in FACTS), *(f"{fact}_statement_days" for fact in FACTS)):
         bare.command(f"DROP VIEW {name}")
-    bare.command("DROP VIEW order_shipment_orders")
     epochs.end(bare, epochs.begin(bare))
     define_both(bare)
     write(bare, milestone({}), milestone({"event_id": "b"}), milestone({"event_id": "b"}))
     assert rows(bare, "SELECT * FROM records_by_topic") == []
     for _ in range(2):
-        for statement in rollups.statements:
+        for statement in (*rollups.statements, *lately.statements):
             bare.command(statement)
         assert_same(bare)
     assert only(bare, "SELECT stored, accepted FROM records_by_topic") == {"stored": 3, "accepted": 2}

@@ -48,6 +48,17 @@ def forget_all(store: Client) -> None:
     _emptied[:] = [time.time_ns() // 1_000_000]
 
 
+def let_half_an_hour_pass(store: Client) -> None:
+    """Have the states that are in the store have come half an hour ago: before what is refreshed now."""
+    for name in ("lead_times_lately", "delivered_lines_lately"):
+        recent = "at > now64(3, 'UTC') - INTERVAL 20 MINUTE"
+        store.command(
+            f"INSERT INTO {name} SELECT * REPLACE (at - INTERVAL 30 MINUTE AS at) "  # noqa: S608  # our own names
+            f"FROM (SELECT * FROM {name} WHERE {recent})"
+        )
+        store.command(f"ALTER TABLE {name} DELETE WHERE {recent} SETTINGS mutations_sync = 2")
+
+
 def now() -> int:
     """When the present test began (ms): when the store was last emptied; its own clock is a moment ahead of that."""
     return _emptied[-1]
