@@ -34,7 +34,7 @@ demo: $(READY) ## The whole pipeline with a demo supply network (FOR=45 ends it 
 	@$(BIN)/quayside up --demo --seed $(SEED) --data $(DATA) $(if $(FOR),--for $(FOR))
 
 test: $(READY) ## The tests; needs no Java
-	@$(BIN)/python -m pytest -q $(SPREAD) -m "not kafka and not slow" $(APART)
+	@$(BIN)/python -m pytest -q --durations=20 $(SPREAD) -m "not kafka and not slow" $(APART)
 
 test-kafka: $(READY) ## The tests against a real Apache Kafka (Maven and Java)
 	@$(BIN)/python -m pytest -q -m "kafka and not slow" $(APART)
