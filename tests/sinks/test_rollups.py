@@ -229,8 +229,8 @@ def test_of_several_shipments_that_brought_a_line_the_one_that_was_corrected_tak
     write(both, state("order.status", OrderStatus("P1", "delivered", lines=lines)))
     write(both, state("shipment.status", first), state("shipment.status", last))
     refresh(both)
-    for days_ago in ("lead_times_lately", "delivered_lines_lately"):
-        both.command(f"TRUNCATE TABLE {days_ago}")
+    for table in ("lead_times_lately", "delivered_lines_lately"):
+        both.command(f"TRUNCATE TABLE {table}")
     assert _lanes(both) == ["C>D"]
     undelivered = ShipmentStatus("S2", "departed", 1, final=False, lane="C>D")
     write(both, state("shipment.status", undelivered, 2))
